@@ -1,0 +1,49 @@
+"""Your agent gets the valet key, never the master key.
+
+This package imports nothing heavy: the hooks below load the side that is asked for, and only it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .kernel.tools import Tools
+
+    tools: Tools
+
+__all__ = ["__version__", "load_ipython_extension", "tools", "unload_ipython_extension"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """`%load_ext jupyter_valet`: register the magics and put `tools` into the notebook."""
+    from .kernel.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """`%unload_ext jupyter_valet`: take back what `load_ipython_extension` put there."""
+    from .kernel.extension import unload
+
+    unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell Jupyter Server where the extension application is."""
+    from .server.app import ValetExtension
+
+    return [{"module": "jupyter_valet", "app": ValetExtension}]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names of the kernel side when they are first used (PEP 562)."""
+    if name == "tools":
+        from .kernel.tools import tools
+
+        return tools
+    raise AttributeError(f"module 'jupyter_valet' has no attribute {name!r}")

@@ -1,0 +1,129 @@
+"""The private channel between the Jupyter server extension and the broker it started.
+
+One JSON object a line, over the broker's standard input and output: nobody else can connect to
+it, and its end of file ends the broker. The server sends ``{"id", "method", "params"}``; the
+broker answers ``{"id", "result"}`` or ``{"id", "error": <ValetError JSON's inner object>}`` and
+may send ``{"event", "params"}`` at any time. A value that a person typed into an isolated page
+travels as the untouched form body, so no code of the server handles it as a value.
+
+Methods (params -> result)::
+
+    start            StartParams                                   -> {"port", "version", "level"}
+    capability.register  {"digest", "kernel_id", "principal", "notebook", "origin"} -> {}
+    capability.revoke    {"kernel_id"}                             -> {}
+    page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
+    page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)
+    page.approve     {"transaction", "principal", "origin", "nonce"}  -> {"location", "binding"}
+    page.decline     {"transaction", "principal", "nonce"}         -> {}
+    page.done        {"transaction", "principal"}                  -> DoneFacts
+    oauth.callback   {"provider", "query", "binding", "principal", "origin"} -> {"transaction"}
+    connections.page {"principal", "origin"}                       -> {"connections", "providers", "nonce"}
+    connections.end  {"principal", "connection", "nonce", "revoke"} -> {}
+    vault.unlock     {"form", "nonce"?}                            -> {"vault"}
+    status           {}                                            -> StatusView
+
+Events (broker to server)::
+
+    audit            {"schema_id", "data"}     for jupyter_events; never a secret
+
+`origin` is the public origin plus `base_url`, e.g. ``https://hub.example/user/jane/``; the broker
+makes every URL it hands out from it. `principal` is the server's word for the person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .views import ScopeView, _View
+
+START = "start"
+CAPABILITY_REGISTER = "capability.register"
+CAPABILITY_REVOKE = "capability.revoke"
+PAGE_OPEN = "page.open"
+PAGE_SAVE = "page.save"
+PAGE_APPROVE = "page.approve"
+PAGE_DECLINE = "page.decline"
+PAGE_DONE = "page.done"
+OAUTH_CALLBACK = "oauth.callback"
+CONNECTIONS_PAGE = "connections.page"
+CONNECTIONS_END = "connections.end"
+VAULT_UNLOCK = "vault.unlock"
+STATUS = "status"
+
+EVENT_AUDIT = "audit"
+
+OWNER = "owner"
+"""The principal of a server that knows one person only: whoever is authenticated to it."""
+
+
+@dataclass(frozen=True)
+class StartParams(_View):
+    """What the broker is told before anything else. Nothing in it is secret."""
+
+    state_dir: str
+    """Absolute folder of the vault and the audit log; made with mode 0700 when missing."""
+    origin: str
+    """The server's best guess of its own origin with `base_url`, until a browser shows another."""
+    listen_fd: int | None = None
+    """Inherited listening socket; None where sockets cannot be inherited: the broker binds one."""
+    key_source: str = "auto"
+    """`auto`, `keyring`, `passphrase` or `file`."""
+    providers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Provider profiles of the user's own, by name, in the form of docs/providers.md."""
+    demo_issuer: str = ""
+    """Issuer URL of the embedded demo provider, when it runs."""
+
+
+@dataclass(frozen=True)
+class PageFacts(_View):
+    """What the isolated page of a transaction shows: facts the broker knows, nothing a kernel said.
+
+    `step` says which page it is: `consent` (sign in with the provider), `client` (the person's
+    OAuth app is not known yet: form with client id and secret), `api_key` (form), `final`.
+    """
+
+    step: str
+    transaction: str
+    nonce: str
+    provider: str
+    provider_title: str
+    provider_host: str
+    """Host of the authorization endpoint or of the API that the key is for."""
+    reason: str
+    notebook: str
+    redirect_uri: str
+    state: str
+    expires_at: float
+    scopes: list[ScopeView] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
+    """Accounts that are already connected, for information."""
+    client_id: str = ""
+    register_url: str = ""
+    """Where the person registers an OAuth app at the provider."""
+    error: str = ""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PageFacts:
+        """Build the facts, and their scopes, from decoded JSON."""
+        scopes = [ScopeView.from_json(s) for s in data.get("scopes", [])]
+        return super().from_json({**data, "scopes": scopes})
+
+
+@dataclass(frozen=True)
+class DoneFacts(_View):
+    """The callback's result page."""
+
+    state: str
+    provider: str
+    provider_title: str
+    account: str
+    notebook: str
+    scopes_missing: list[ScopeView] = field(default_factory=list)
+    error: str = ""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DoneFacts:
+        """Build the facts, and their missing scopes, from decoded JSON."""
+        scopes = [ScopeView.from_json(s) for s in data.get("scopes_missing", [])]
+        return super().from_json({**data, "scopes_missing": scopes})

@@ -1,0 +1,129 @@
+"""The errors that cross the wall: a code, what happened, what to do next. One line each.
+
+The texts are fixed here, so no secret, code, state or upstream body can get into one. On the
+broker's listener an error is `{"error": {"code", "message", "next"}}` with the HTTP status below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """One kind of error. `message` and `next` may hold `{name}` fields for harmless names."""
+
+    code: str
+    status: int
+    message: str
+    next: str
+
+
+_KINDS = [
+    ErrorKind("capability_refused", 401, "The broker does not know this kernel.",
+              "Restart the kernel; if that does not help, restart Jupyter."),
+    ErrorKind("not_found", 404, "There is no such {what}.", "Run %connections to see what is there."),
+    ErrorKind("bad_request", 400, "The request is not valid: {what}.", "Run %valet for help."),
+    ErrorKind("unknown_provider", 404, "There is no provider named {provider}.",
+              "Run %valet to see the names, or `jupyter valet provider add {provider}`."),
+    ErrorKind("authorization_required", 403, "{provider} is not signed in.",
+              "The person must sign in in the notebook: run %connect {provider}. Do not retry."),
+    ErrorKind("unattended", 403, "{provider} needs a sign-in, and nobody is here to press the button.",
+              "Open a notebook on this server, run %connect {provider}, then start this run again."),
+    ErrorKind("declined", 403, "The sign-in to {provider} was declined.",
+              "Call the tool again to be asked again."),
+    ErrorKind("cancelled", 409, "The sign-in to {provider} was cancelled.",
+              "Call the tool again to be asked again."),
+    ErrorKind("expired", 410, "The sign-in to {provider} was not finished in time.",
+              "Call the tool again to get a fresh link."),
+    ErrorKind("sign_in_failed", 502, "The sign-in to {provider} did not work: {what}.",
+              "Call the tool again to try once more."),
+    ErrorKind("scope_missing", 403, "This tool still needs {scopes} at {provider}.",
+              "Call it again and leave that box ticked when you sign in."),
+    ErrorKind("provider_unreachable", 502, "{provider} did not answer.",
+              "Check the network and call the tool again."),
+    ErrorKind("upstream_error", 502, "{provider} answered with status {status}.",
+              "The tool's result says more."),
+    ErrorKind("response_withheld", 502, "The answer of {provider} contained the credential and was withheld.",
+              "Do not call this endpoint again; see docs/threat-model.md."),
+    ErrorKind("response_too_large", 502, "The answer of {provider} is larger than {limit}.",
+              "Ask for less, for example with paging."),
+    ErrorKind("vault_locked", 423, "The vault is locked.", "Open {url} and type the passphrase."),
+    ErrorKind("vault_damaged", 503, "The vault cannot be used: {what}.",
+              "Run `jupyter valet key status`; docs/vault.md says how to recover."),
+    ErrorKind("broker_unreachable", 503, "The broker does not answer.",
+              "Wait a moment and try again; if that does not help, restart Jupyter."),
+    ErrorKind("no_server", 503, "This kernel was not started by a Jupyter server with jupyter-valet.",
+              "Install jupyter-valet[server] where JupyterLab runs, then restart the kernel."),
+    ErrorKind("internal", 500, "Something went wrong in the broker.",
+              "The Jupyter server's log says what; please report it."),
+]
+
+KINDS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
+
+
+class ValetError(Exception):
+    """An error a person or a model may read: fixed text, and what to do next.
+
+    `fields` fill the text: names of providers, scopes, statuses; never anything secret and never
+    text from upstream.
+    """
+
+    def __init__(self, code: str, **fields: object) -> None:
+        self.kind = KINDS[code]
+        self.fields = {name: str(value) for name, value in fields.items()}
+        super().__init__(f"{self.message} {self.next}")
+
+    @property
+    def code(self) -> str:
+        """The error's stable name."""
+        return self.kind.code
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return self.kind.message.format_map(_Blank(self.fields))
+
+    @property
+    def next(self) -> str:
+        """What to do next."""
+        return self.kind.next.format_map(_Blank(self.fields))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the body that the broker's listener sends."""
+        return {"error": {"code": self.code, "message": self.message, "next": self.next}}
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in a notebook instead of a traceback (IPython's hook)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class RemoteError(ValetError):
+    """A `ValetError` that came over the wire: the text is the broker's."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        error = body.get("error") if isinstance(body, dict) else None
+        known = error if isinstance(error, dict) else {}
+        code = known.get("code")
+        kind = KINDS[code if code in KINDS else "internal"]
+        self._message = str(known.get("message") or kind.message)
+        self._next = str(known.get("next") or kind.next)
+        super().__init__(kind.code)
+
+    @property
+    def message(self) -> str:
+        """What happened, in the broker's words."""
+        return self._message
+
+    @property
+    def next(self) -> str:
+        """What to do next, in the broker's words."""
+        return self._next
+
+
+class _Blank(dict[str, str]):
+    """Fields nobody filled read as "it", so that an error text never fails by itself."""
+
+    def __missing__(self, key: str) -> str:
+        return "it"

@@ -1,0 +1,40 @@
+"""The URL paths of both listeners, so that no side spells them by itself.
+
+Broker listener (loopback, bearer capability on every request)::
+
+    POST|GET|DELETE /mcp                            the MCP endpoint, both revisions
+    POST            /connect                        ask for a connection: ConnectRequest -> ConnectReply
+    GET             /transactions/{id}?after=&wait= TransactionView; long poll until revision > after
+    DELETE          /transactions/{id}?action=      "decline" or "cancel"
+    GET             /connections                    {"connections": [ConnectionView]}
+    DELETE          /connections/{id}?revoke=true   forget here, and revoke at the provider if asked
+    GET             /status                         StatusView
+
+Jupyter listener (below `base_url`; a person's browser): see the `PAGE_*` names.
+"""
+
+from __future__ import annotations
+
+MCP = "/mcp"
+CONNECT = "/connect"
+TRANSACTIONS = "/transactions"
+CONNECTIONS = "/connections"
+STATUS = "/status"
+
+LONG_POLL_SECONDS = 25.0
+"""The longest a broker holds a long poll: below the 30 s at which proxies and clients give up."""
+
+PAGE_CONNECT = "valet/connect"
+"""Consent: `valet/connect/<transaction>`, with `/approve`, `/decline`, `/save` below it."""
+
+PAGE_CALLBACK = "valet/callback"
+"""OAuth redirect URI: `valet/callback/<provider>`. One path per provider (mix-up, RFC 9700 §4.4)."""
+
+PAGE_DONE = "valet/done"
+"""Where the callback sends the browser, so that no code stays in the address bar."""
+
+PAGE_CONNECTIONS = "valet/connections"
+"""The person's connections: accounts, scopes, last use, revoke."""
+
+PAGE_UNLOCK = "valet/unlock"
+"""The vault's passphrase is typed here, when that is the key source."""
