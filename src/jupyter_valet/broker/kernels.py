@@ -1,4 +1,4 @@
-"""Who calls: the kernels that the Jupyter server has declared, by the digest of their capability."""
+"""Who calls: the kernels that the Jupyter server declared, by the digest of their capability."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Methods (params -> result)::
     page.decline     {"transaction", "principal", "nonce"}         -> {}
     page.done        {"transaction", "principal"}                  -> DoneFacts
     oauth.callback   {"provider", "query", "binding", "principal", "origin"} -> {"transaction"}
-    connections.page {"principal", "origin"}                       -> {"connections", "providers", "nonce"}
+    connections.page {"principal", "origin"}            -> {"connections", "providers", "nonce"}
     connections.end  {"principal", "connection", "nonce", "revoke"} -> {}
     vault.unlock     {"form", "nonce"?}                            -> {"vault"}
     status           {}                                            -> StatusView

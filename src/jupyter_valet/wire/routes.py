@@ -3,8 +3,8 @@
 Broker listener (loopback, bearer capability on every request)::
 
     POST|GET|DELETE /mcp                            the MCP endpoint, both revisions
-    POST            /connect                        ask for a connection: ConnectRequest -> ConnectReply
-    GET             /transactions/{id}?after=&wait= TransactionView; long poll until revision > after
+    POST            /connect                        ConnectRequest -> ConnectReply
+    GET             /transactions/{id}?after=&wait= TransactionView; waits for revision > after
     DELETE          /transactions/{id}?action=      "decline" or "cancel"
     GET             /connections                    {"connections": [ConnectionView]}
     DELETE          /connections/{id}?revoke=true   forget here, and revoke at the provider if asked
@@ -28,7 +28,7 @@ PAGE_CONNECT = "valet/connect"
 """Consent: `valet/connect/<transaction>`, with `/approve`, `/decline`, `/save` below it."""
 
 PAGE_CALLBACK = "valet/callback"
-"""OAuth redirect URI: `valet/callback/<provider>`. One path per provider (mix-up, RFC 9700 §4.4)."""
+"""OAuth redirect URI: `valet/callback/<provider>`. One path each (mix-up, RFC 9700 §4.4)."""
 
 PAGE_DONE = "valet/done"
 """Where the callback sends the browser, so that no code stays in the address bar."""

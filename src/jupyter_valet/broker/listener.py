@@ -1,0 +1,246 @@
+"""The broker's own HTTP listener: one capability, five small routes, and the MCP endpoint.
+
+Plain ASGI, because a call pays for every layer (an authenticated Jupyter handler costs five to
+eight times as much). The routes are declared in `jupyter_valet.wire.routes`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import anyio
+
+from ..wire import routes
+from ..wire.errors import ValetError
+from ..wire.views import ConnectReply, ConnectRequest, TransactionView
+from .control import describe
+from .kernels import Caller, Kernels
+
+if TYPE_CHECKING:
+    from .services import Services
+
+logger = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_BODY_LIMIT = 64 * 1024
+"""Largest body, in bytes, of any route but `/mcp`, which has its own."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One authenticated request to a small route."""
+
+    caller: Caller
+    method: str
+    path: list[str]
+    query: dict[str, str]
+    body: bytes
+
+
+class Listener:
+    """The ASGI application of the broker.
+
+    `services` waits until the vault is open and the heavy parts are loaded, and raises
+    `ValetError` while they cannot be.
+    """
+
+    def __init__(self, kernels: Kernels, services: Callable[[], Awaitable[Services]]) -> None:
+        self._kernels = kernels
+        self._services = services
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; anything else is refused."""
+        if scope["type"] != "http":
+            return
+        try:
+            await self._route(scope, receive, send)
+        except ValetError as error:
+            await _reply(send, error.kind.status, error.to_json())
+
+    async def _route(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["path"] == routes.MCP:
+            services = await self._services()
+            await services.endpoint(scope, receive, send)
+            return
+        request = await self._request(scope, receive)
+        services = await self._services()
+        reply: tuple[int, dict[str, Any]] | None = None
+        async with anyio.create_task_group() as tasks:
+            # A kernel that was interrupted closes its long poll: stop waiting for it.
+            tasks.start_soon(_cancel_when_gone, receive, tasks.cancel_scope)
+            reply = await _answered(Routes(services, request))
+            tasks.cancel_scope.cancel()
+        if reply is not None:
+            await _reply(send, *reply)
+
+    async def _request(self, scope: Message, receive: Receive) -> Request:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        # A browser has no business here: it always says where it comes from when it could harm.
+        if "origin" in headers or not _loopback_host(headers.get("host", "")):
+            raise ValetError("capability_refused")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        caller = self._kernels.find(token.strip()) if scheme.lower() == "bearer" else None
+        if caller is None:
+            raise ValetError("capability_refused")
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return Request(
+            caller=caller,
+            method=scope["method"],
+            path=[part for part in scope["path"].split("/") if part],
+            query={name: values[-1] for name, values in query.items()},
+            body=await _body(receive),
+        )
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What a kernel may ask besides MCP: about itself and its person, and never for a secret."""
+
+    services: Services
+    request: Request
+
+    async def answer(self) -> dict[str, Any]:
+        """Do what the request asks.
+
+        Raises `ValetError`, also for a route or a method that does not exist.
+        """
+        match self.request.method, self.request.path:
+            case "GET", ["status"]:
+                return self.services.status(self.request.caller.origin).to_json()
+            case "POST", ["connect"]:
+                return self._connect().to_json()
+            case "GET", ["connections"]:
+                views = self.services.connections.views(self.request.caller.principal)
+                return {"connections": [view.to_json() for view in views]}
+            case "DELETE", ["connections", connection]:
+                return await self._disconnect(connection)
+            case "GET", ["transactions", transaction]:
+                return (await self._watch(transaction)).to_json()
+            case "DELETE", ["transactions", transaction]:
+                return self._end(transaction).to_json()
+        raise ValetError("not_found", what="route")
+
+    def _connect(self) -> ConnectReply:
+        asked = self._connect_request()
+        caller, services = self.request.caller, self.services
+        profile = services.profiles.get(asked.provider)
+        if profile is None:
+            raise ValetError("unknown_provider", provider=asked.provider)
+        scopes = profile.normalise(asked.scopes or profile.default_scopes)
+        for connection in services.connections.find(caller.principal, profile.name):
+            good = connection.status == "active" and scopes <= connection.scopes
+            if good and not asked.new_account:
+                return ConnectReply(connection=connection.view(profile).to_json())
+        transaction = services.transactions.create(
+            caller, provider=profile.name, scopes=scopes, reason="%connect in this notebook"
+        )
+        return ConnectReply(transaction=services.view(transaction).to_json())
+
+    def _connect_request(self) -> ConnectRequest:
+        try:
+            data = json.loads(self.request.body)
+            asked = ConnectRequest.from_json(data)
+            valid = isinstance(asked.provider, str) and all(
+                isinstance(s, str) for s in asked.scopes
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValetError("bad_request", what="the body is no connect request") from error
+        if not valid:
+            raise ValetError("bad_request", what="the body is no connect request")
+        return asked
+
+    async def _disconnect(self, connection: str) -> dict[str, Any]:
+        revoke = self.request.query.get("revoke") == "true"
+        caller = self.request.caller
+        await self.services.connections.end(caller.principal, connection, revoke=revoke)
+        return {}
+
+    async def _watch(self, transaction_id: str) -> TransactionView:
+        transaction = self._own(transaction_id)
+        try:
+            after = int(self.request.query.get("after", "-1"))
+            wait = min(float(self.request.query.get("wait", "0")), routes.LONG_POLL_SECONDS)
+        except ValueError as error:
+            raise ValetError("bad_request", what="after and wait are numbers") from error
+        if wait > 0 and after >= 0:
+            transaction = await self.services.transactions.wait(
+                transaction.id, after=after, timeout=wait
+            )
+        return self.services.view(transaction)
+
+    def _end(self, transaction_id: str) -> TransactionView:
+        transaction = self._own(transaction_id)
+        if not transaction.state.final:
+            declined = self.request.query.get("action") == "decline"
+            ended = transaction.declined() if declined else transaction.cancelled()
+            transaction = self.services.transactions.update(ended)
+        return self.services.view(transaction)
+
+    def _own(self, transaction_id: str) -> Any:
+        """Return the caller's transaction; another kernel's does not exist for it."""
+        transaction = self.services.transactions.get(transaction_id)
+        caller = self.request.caller
+        if transaction is None or (transaction.principal, transaction.kernel_id) != (
+            caller.principal,
+            caller.kernel_id,
+        ):
+            raise ValetError("not_found", what="sign-in")
+        return transaction
+
+
+async def _answered(asked: Routes) -> tuple[int, dict[str, Any]]:
+    """Return status and body; no exception may leave, a task group would wrap it."""
+    try:
+        return 200, await asked.answer()
+    except ValetError as error:
+        return error.kind.status, error.to_json()
+    except Exception as error:
+        # The type and the place say enough; a message might hold what upstream sent.
+        logger.error("%s failed: %s", asked.request.path[:1], describe(error))
+        return 500, ValetError("internal").to_json()
+
+
+def _loopback_host(host: str) -> bool:
+    """Whether the Host header names this machine: DNS rebinding ends here."""
+    return host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _BODY_LIMIT:
+            raise ValetError("bad_request", what="the body is too large")
+        if not message.get("more_body", False):
+            return body
+
+
+async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _reply(send: Send, status: int, data: dict[str, Any]) -> None:
+    body = json.dumps(data, separators=(",", ":")).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

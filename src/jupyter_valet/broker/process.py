@@ -1,0 +1,213 @@
+"""The broker process: control channel, listener, and services once the vault is open."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import anyio
+import anyio.to_thread
+import uvicorn
+
+from .._version import __version__
+from ..wire import control as wire
+from ..wire.errors import ValetError
+from ..wire.routes import PAGE_UNLOCK
+from ..wire.views import StatusView
+from .control import Control, describe
+from .hardening import Hardening
+from .kernels import Caller, Kernels
+from .listener import Listener
+from .secret import Secret
+from .vault import Vault, open_vault
+
+if TYPE_CHECKING:
+    from .services import Services
+
+logger = logging.getLogger(__name__)
+
+
+class Broker:
+    """One broker process."""
+
+    def __init__(self, control: Control, hardening: Hardening) -> None:
+        self._control = control
+        self._hardening = hardening
+        self._kernels = Kernels()
+        self._start = wire.StartParams(state_dir="", origin="")
+        self._vault: Vault | None = None
+        self._trouble: ValetError | None = None
+        self._services: Services | None = None
+        self._opened = anyio.Event()
+        self._built = anyio.Event()
+        self._started = anyio.Event()
+        self._socket: socket.socket | None = None
+
+    async def run(self) -> None:
+        """Serve until the control channel ends."""
+        self._register_handlers()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen)
+            tasks.start_soon(self._serve_services)
+            await self._control.serve()
+            tasks.cancel_scope.cancel()
+
+    # Control methods -------------------------------------------------------------------------
+
+    def _register_handlers(self) -> None:
+        on = self._control.handle
+        on(wire.START, self._on_start)
+        on(wire.STATUS, self._on_status)
+        on(wire.VAULT_UNLOCK, self._on_unlock)
+        on(wire.CAPABILITY_REGISTER, self._on_register)
+        on(wire.CAPABILITY_REVOKE, self._on_revoke)
+        on(wire.PAGE_OPEN, self._with(lambda s: s.consent.open))
+        on(wire.PAGE_SAVE, self._with(lambda s: s.consent.save))
+        on(wire.PAGE_APPROVE, self._with(lambda s: s.consent.approve))
+        on(wire.PAGE_DECLINE, self._with(lambda s: s.consent.decline))
+        on(wire.PAGE_DONE, self._with(lambda s: s.consent.done))
+        on(wire.OAUTH_CALLBACK, self._with(lambda s: s.consent.callback))
+        on(wire.CONNECTIONS_PAGE, self._with(lambda s: s.consent.connections_page))
+        on(wire.CONNECTIONS_END, self._with(lambda s: s.consent.connections_end))
+
+    def _with(
+        self, pick: Callable[[Services], Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
+    ) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
+        async def handler(params: dict[str, Any]) -> dict[str, Any]:
+            return await pick(await self._ready())(params)
+
+        return handler
+
+    async def _on_start(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._start = wire.StartParams.from_json(params)
+        self._socket = _listening_socket(self._start.listen_fd)
+        try:
+            self._vault = open_vault(Path(self._start.state_dir), self._start.key_source)
+        except ValetError as error:
+            # The broker goes on: the person must be told on a page, not in a log.
+            self._trouble = error
+            logger.error("%s", error)
+        if self._vault is not None and not self._vault.locked:
+            self._opened.set()
+        self._started.set()
+        return {
+            "port": self._socket.getsockname()[1],
+            "version": __version__,
+            "level": self._hardening.level,
+        }
+
+    async def _on_register(self, params: dict[str, Any]) -> dict[str, Any]:
+        caller = Caller(
+            principal=params["principal"],
+            kernel_id=params["kernel_id"],
+            notebook=params["notebook"],
+            origin=params["origin"],
+        )
+        self._kernels.register(params["digest"], caller)
+        return {}
+
+    async def _on_revoke(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._kernels.revoke(params["kernel_id"])
+        return {}
+
+    async def _on_unlock(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self._vault is None:
+            raise self._trouble or ValetError("vault_damaged", what="it is not open")
+        if self._vault.locked:
+            passphrase = parse_qs(params["form"], keep_blank_values=True).get("passphrase", [""])
+            await anyio.to_thread.run_sync(self._vault.unlock, Secret(passphrase[0]))
+            self._opened.set()
+        return {"vault": "unlocked"}
+
+    async def _on_status(self, params: dict[str, Any]) -> dict[str, Any]:
+        if self._services is not None:
+            return self._services.status(self._start.origin).to_json()
+        locked = self._vault is not None and self._vault.locked
+        return StatusView(
+            version=__version__,
+            level=self._hardening.level,
+            level_words=self._hardening.words,
+            vault="locked" if locked else str(self._trouble or "opening"),
+            key_source=self._vault.key_source_words if self._vault else "",
+        ).to_json()
+
+    # Services --------------------------------------------------------------------------------
+
+    async def _ready(self) -> Services:
+        """Wait for the services; say why when they cannot come."""
+        await self._started.wait()
+        if self._trouble is not None:
+            raise self._trouble
+        if not self._opened.is_set():
+            raise ValetError("vault_locked", url=self._start.origin + PAGE_UNLOCK)
+        await self._built.wait()
+        if self._services is None:
+            raise self._trouble or ValetError("internal")
+        return self._services
+
+    async def _serve_services(self) -> None:
+        """Load the heavy parts once the vault is open, and keep them until the end."""
+        await self._opened.wait()
+        try:
+            # A thread, so that the channel answers meanwhile: these imports take a second.
+            build = await anyio.to_thread.run_sync(_import_build)
+            assert self._vault is not None
+            async with build(
+                self._start, self._vault, self._kernels, self._hardening, self._control.event
+            ) as self._services:
+                self._built.set()
+                await anyio.sleep_forever()
+        except ValetError as error:
+            self._trouble = error
+        except Exception as error:
+            logger.error("the services did not start: %s", describe(error))
+            raise
+        finally:
+            self._built.set()
+
+    async def _listen(self) -> None:
+        await self._started.wait()
+        assert self._socket is not None
+        config = uvicorn.Config(
+            Listener(self._kernels, self._ready),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            loop="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+        await _Server(config).serve(sockets=[self._socket])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the control channel says when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _import_build() -> Any:
+    from .services import build
+
+    return build
+
+
+def _listening_socket(listen_fd: int | None) -> socket.socket:
+    """Take the socket that the server bound for us, or bind one where that is not possible."""
+    if listen_fd is not None:
+        return socket.socket(fileno=listen_fd)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    return listener

@@ -1,0 +1,94 @@
+"""Everything the broker offers once its vault is open, built in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._version import __version__
+from ..wire.control import EVENT_AUDIT, StartParams
+from ..wire.routes import PAGE_CONNECTIONS
+from ..wire.views import StatusView, TransactionView
+from .audit import Audit
+from .calls import Calls
+from .connections import Connections
+from .consent import Consent
+from .egress import Egress
+from .elicitation import Transaction, Transactions
+from .hardening import Hardening
+from .kernels import Kernels
+from .mcp import Endpoint
+from .oauth import OAuthClient, Profile, profiles
+from .toolsets import toolsets
+from .vault import Vault
+
+SERVER_NAME = "jupyter-valet"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that need the vault, wired together."""
+
+    vault: Vault
+    hardening: Hardening
+    profiles: dict[str, Profile]
+    connections: Connections
+    transactions: Transactions
+    calls: Calls
+    consent: Consent
+    endpoint: Endpoint
+
+    def view(self, transaction: Transaction) -> TransactionView:
+        """Return what the card of `transaction` shows."""
+        profile = self.profiles[transaction.provider]
+        host = urlsplit(transaction.origin).netloc
+        return transaction.view(f"{SERVER_NAME} at {host}", profile.title, profile.words)
+
+    def status(self, origin: str) -> StatusView:
+        """Return what `%valet` prints."""
+        return StatusView(
+            version=__version__,
+            level=self.hardening.level,
+            level_words=self.hardening.words,
+            vault="unlocked",
+            key_source=self.vault.key_source_words,
+            providers=sorted(self.profiles),
+            toolsets=sorted({tool.toolset for tool in self.calls.tools()}),
+            connections_url=origin + PAGE_CONNECTIONS,
+        )
+
+
+@asynccontextmanager
+async def build(
+    start: StartParams,
+    vault: Vault,
+    kernels: Kernels,
+    hardening: Hardening,
+    on_event: Callable[[str, dict[str, Any]], None],
+) -> AsyncIterator[Services]:
+    """Wire the services around an open vault, and close what they opened at the end."""
+    known = profiles(start.providers, start.demo_issuer)
+    audit = Audit(
+        Path(start.state_dir) / "audit.jsonl",
+        vault.key("audit"),
+        lambda schema_id, data: on_event(EVENT_AUDIT, {"schema_id": schema_id, "data": data}),
+    )
+    oauth = OAuthClient()
+    connections = Connections(vault, oauth, known, audit)
+    transactions = Transactions(vault)
+    egress = Egress()
+    calls = Calls(toolsets(known), connections, egress, audit)
+    endpoint = Endpoint(calls, transactions, kernels, vault, known)
+    consent = Consent(vault, audit, known, oauth, connections, transactions)
+    try:
+        async with endpoint:
+            yield Services(
+                vault, hardening, known, connections, transactions, calls, consent, endpoint
+            )
+    finally:
+        await egress.close()
+        await oauth.close()
