@@ -157,7 +157,7 @@ class Consent:
     async def connections_end(self, params: dict[str, Any]) -> dict[str, Any]:
         """Disconnect, and revoke at the provider if asked."""
         principal = params["principal"]
-        if not _same(self.page_nonces.get(principal, ""), params["nonce"] or " "):
+        if not _same(self.page_nonces.pop(principal, ""), params["nonce"] or " "):
             raise ValetError("page_out_of_date")
         await self.connections.end(principal, params["connection"], revoke=params["revoke"])
         return {}
