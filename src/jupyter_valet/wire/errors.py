@@ -104,6 +104,12 @@ _KINDS = [
         "Check the network and call the tool again.",
     ),
     ErrorKind(
+        "address_refused",
+        502,
+        "{host} does not have a public address.",
+        "A provider on this machine needs `loopback` in its profile; see docs/providers.md.",
+    ),
+    ErrorKind(
         "upstream_error",
         502,
         "{provider} answered with status {status}.",
