@@ -1,0 +1,86 @@
+# jupyter-valet: `make` lists the commands. Everything is built below .venv/ and build/.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := build/stamps
+NPM := build/npm
+PROVIDER := tests/providers/oidc-provider
+JUPYTER_CONFIG := $(VENV)/etc/jupyter/jupyter_server_config.d
+
+# What runs here sees neither the packages of the person nor a broker that is there already.
+export PYTHONNOUSERSITE := 1
+unexport JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install dev demo test test-unit test-browser check format bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMPS)/install  ## make .venv with jupyter-valet and JupyterLab in it
+
+dev: $(STAMPS)/dev $(STAMPS)/npm  ## add what the tests and checks need
+	@tools/system-packages.sh chromium gnome-keyring-daemon dbus-run-session bwrap
+
+demo:  ## open the quickstart in JupyterLab (ARGS=--once: unattended, with screenshots)
+ifneq (,$(filter --once,$(ARGS)))
+demo: $(STAMPS)/dev
+	@tools/system-packages.sh chromium
+	$(PY) tests/browser/demo_once.py $(filter-out --once,$(ARGS))
+else
+demo: $(STAMPS)/install
+	$(VENV)/bin/jupyter-valet demo $(ARGS)
+endif
+
+test: test-unit test-browser  ## run every test; a part that is missing is a failure
+
+test-unit: dev  ## run the tests that need no browser (ARGS go to pytest)
+	$(PY) -m pytest -m "not browser" -n 2 --dist loadfile --timeout 180 $(ARGS)
+
+test-browser: dev  ## run the tests in a real JupyterLab and Chromium (ARGS go to pytest)
+	$(PY) -m pytest -m browser --timeout 300 $(ARGS)
+
+check: $(STAMPS)/dev  ## formatting, lint, types, and the contracts of the trust boundary
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: $(STAMPS)/dev  ## put the code into its one format
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: dev  ## measure, print ratios, write build/bench.json
+	$(PY) tests/bench/run.py $(ARGS)
+
+clean:  ## remove everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(PY):
+	@tools/system-packages.sh --python "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade pip
+
+# An editable install leaves out what the wheel puts into etc/jupyter, so it is put there here.
+$(STAMPS)/install: pyproject.toml jupyter_config/jupyter_server_config.d/jupyter_valet.json | $(PY)
+	$(PY) -m pip install --quiet --editable '.[server,demo]'
+	mkdir -p $(JUPYTER_CONFIG) $(STAMPS)
+	cp jupyter_config/jupyter_server_config.d/*.json $(JUPYTER_CONFIG)/
+	touch $@
+
+$(STAMPS)/dev: $(STAMPS)/install
+	$(PY) -m pip install --quiet --group dev
+	touch $@
+
+# No install script runs but that of `node`, which fetches its binary from the registry:
+# oidc-provider wants a newer Node.js than Debian has.
+$(STAMPS)/npm: $(PROVIDER)/package.json $(wildcard $(PROVIDER)/package-lock.json)
+	mkdir -p $(NPM) $(STAMPS)
+	cp $^ $(NPM)/
+	cd $(NPM) && npm install --ignore-scripts --no-audit --no-fund && npm rebuild node
+	$(NPM)/node_modules/node/bin/node --version
+	touch $@
