@@ -135,6 +135,36 @@ _KINDS = [
         "Run `jupyter valet key status`; docs/vault.md says how to recover.",
     ),
     ErrorKind(
+        "passphrase_refused",
+        403,
+        "The passphrase is refused: {what}.",
+        "Type it again; docs/vault.md says what can be done when it is lost.",
+    ),
+    ErrorKind(
+        "key_unavailable",
+        503,
+        "The key of the vault is not available: {what}.",
+        "Run `jupyter valet key status`; docs/vault.md says what each key source needs.",
+    ),
+    ErrorKind(
+        "vault_unwritable",
+        507,
+        "The vault could not be written: {what}.",
+        "Make room or repair the disk and try again; what was stored before is intact.",
+    ),
+    ErrorKind(
+        "audit_unwritable",
+        507,
+        "The audit log could not be written: {what}.",
+        "Make room or repair the file; nothing is done that cannot be recorded.",
+    ),
+    ErrorKind(
+        "audit_damaged",
+        503,
+        "The audit log was changed: {what}.",
+        "Keep a copy of the file; docs/vault.md says what this means.",
+    ),
+    ErrorKind(
         "broker_unreachable",
         503,
         "The broker does not answer.",
