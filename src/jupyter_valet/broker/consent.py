@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,7 +25,7 @@ from .connections import Connection, Connections
 from .elicitation import Transaction, Transactions
 from .oauth import CallbackRefused, OAuthApp, OAuthClient, Profile, TokenSet
 from .secret import Secret
-from .vault import Vault
+from .vault import Conflict, Vault
 
 _STATE_LIFE = 600.0
 """Seconds within which a `state` that was used once must not be accepted again."""
@@ -97,7 +97,7 @@ class Consent:
             redirect_uri=redirect_uri(params["origin"], profile.name),
         )
         binding = secrets.token_urlsafe(32)
-        self.transactions.update(transaction.approved(pending, _digest(binding)))
+        self._change(transaction, lambda now: now.approved(pending, _digest(binding)))
         self._record("transaction.approved", transaction)
         return {"location": url, "binding": binding}
 
@@ -106,7 +106,7 @@ class Consent:
         transaction = self._mine(params)
         _check_nonce(transaction, params["nonce"])
         if not transaction.state.final:
-            self.transactions.update(transaction.declined())
+            self._change(transaction, Transaction.declined)
             self._record("transaction.declined", transaction)
         return {}
 
@@ -173,7 +173,10 @@ class Consent:
             tokens = await self.oauth.exchange(profile, self._app(profile), pending, code)
             account = await self.oauth.account(profile, tokens)
         except CallbackRefused as refused:
-            return self._fail(transaction, "sign_in_failed", what=refused.words)
+            if refused.slug == "access_denied":  # the person said no at the provider
+                self._change(transaction, Transaction.declined)
+                return self._record("transaction.declined", transaction)
+            return self._fail_with(transaction, refused)
         except ValetError as error:
             return self._fail_with(transaction, error)
         connection = self.connections.store(transaction.principal, profile, tokens, account)
@@ -189,9 +192,7 @@ class Consent:
             words = ", ".join(profile.words(scope) for scope in sorted(missing))
             self._fail(transaction, "scope_missing", scopes=words)
         else:
-            self.transactions.update(
-                transaction.done(connection_id=connection.id, account=connection.account.label)
-            )
+            self._change(transaction, lambda now: now.done(connection.id, connection.account.label))
         self.transactions.complete_covered(connection, profile)
 
     def _fail(self, transaction: Transaction, code: str, **fields: object) -> None:
@@ -200,14 +201,34 @@ class Consent:
         )
 
     def _fail_with(self, transaction: Transaction, error: ValetError) -> None:
-        self.transactions.update(transaction.failed(error))
+        self._change(transaction, lambda now: now.failed(error))
         self._record("transaction.failed", transaction, outcome=error.code)
 
     def _opened(self, transaction: Transaction) -> Transaction:
         """Note that the person looks at the page; a second look starts over with a new state."""
         if transaction.state is TransactionState.OPENED:
             return transaction
-        return self.transactions.update(transaction.opened(nonce=secrets.token_urlsafe(32)))
+        nonce = secrets.token_urlsafe(32)
+        return self._change(transaction, lambda now: now.opened(nonce=nonce))
+
+    def _change(
+        self, transaction: Transaction, step: Callable[[Transaction], Transaction]
+    ) -> Transaction:
+        """Take one step; if somebody else moved first, take it from where they left it.
+
+        A transaction that ended meanwhile (the kernel was interrupted, another card got the same
+        connection) stays as it ended: nothing leaves a final state.
+        """
+        try:
+            return self.transactions.update(step(transaction))
+        except Conflict:
+            latest = self._get(transaction.id)
+            if latest.state.final:
+                return latest
+            try:
+                return self.transactions.update(step(latest))
+            except (Conflict, ValueError):
+                raise ValetError("page_out_of_date") from None
 
     def _facts(self, transaction: Transaction, origin: str) -> PageFacts:
         profile = self._profile(transaction)

@@ -20,6 +20,7 @@ from ..wire.errors import ValetError
 from ..wire.views import ConnectReply, ConnectRequest, TransactionView
 from .control import describe
 from .kernels import Caller, Kernels
+from .vault import Conflict
 
 if TYPE_CHECKING:
     from .services import Services
@@ -180,10 +181,13 @@ class Routes:
 
     def _end(self, transaction_id: str) -> TransactionView:
         transaction = self._own(transaction_id)
-        if not transaction.state.final:
-            declined = self.request.query.get("action") == "decline"
+        declined = self.request.query.get("action") == "decline"
+        while not transaction.state.final:
             ended = transaction.declined() if declined else transaction.cancelled()
-            transaction = self.services.transactions.update(ended)
+            try:
+                transaction = self.services.transactions.update(ended)
+            except Conflict:  # the person was quicker: look again, it may be done by now
+                transaction = self._own(transaction_id)
         return self.services.view(transaction)
 
     def _own(self, transaction_id: str) -> Any:
