@@ -1,0 +1,30 @@
+"""Where credentials lie: sealed in an SQLite file, under a key that is kept elsewhere.
+
+It stores records and locks names; it knows no provider, no connection and no transaction, and
+nothing in it talks to a network. docs/vault.md has the format, and what to do when it refuses.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    Conflict,
+    KeyUnavailable,
+    PassphraseRefused,
+    VaultDamaged,
+    VaultLocked,
+    VaultUnwritable,
+)
+from .record import Record
+from .vault import Vault, open_vault
+
+__all__ = [
+    "Conflict",
+    "KeyUnavailable",
+    "PassphraseRefused",
+    "Record",
+    "Vault",
+    "VaultDamaged",
+    "VaultLocked",
+    "VaultUnwritable",
+    "open_vault",
+]

@@ -1,0 +1,161 @@
+"""An open vault: the verified contents in memory, the store below, and one writer at a time.
+
+Everything that is handed out was opened under its key and counted in the ledger. Whenever another
+connection has committed, the file is verified as a whole again before anything is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from .change import Change, Contents, Held, state_facts
+from .errors import KeyUnavailable, VaultDamaged
+from .key_sources import KeySource
+from .ledger import Ledger, record_item, redeemed_item
+from .ring import KeyRing
+from .sealing import TAG_BYTES, Facts, Unsealable
+from .store import RecordRow, StateRow, Store
+from .witness import Witness
+
+_UNSEEN = -1
+
+
+class Engine:
+    """A store, its key ring and its witness, as one thing that is right or refuses."""
+
+    def __init__(self, store: Store, source: KeySource, ring: KeyRing, witness: Witness) -> None:
+        self.store = store
+        self.source = source
+        self.ring = ring
+        self._witness = witness
+        self._seen = _UNSEEN
+        self._contents = Contents(0, 0, Ledger(b""), {}, {})
+        self.turn = threading.RLock()
+        self._first_look()
+
+    def contents(self) -> Contents:
+        """Return what the vault holds now."""
+        with self.turn:
+            version = self.store.data_version()
+            if version != self._seen:
+                with self.store.reading():
+                    self._verify(self.store.data_version())
+            return self._contents
+
+    @contextlib.contextmanager
+    def changing(self, key_version: int = 0) -> Iterator[Change]:
+        """Let the block make one change; it is durable and remembered when this returns.
+
+        Nothing happens when the block raises or leaves the change empty.
+        """
+        with self.turn:
+            with self.store.writing():
+                version = self.store.data_version()
+                if version != self._seen:
+                    self._verify(version)
+                # From here on memory is behind the file until the change is applied.
+                self._seen = _UNSEEN
+                change = Change(self.store, self.ring, self._contents, key_version)
+                yield change
+                if not change.empty:
+                    change.finish()
+            if not change.empty:
+                now = self._contents = change.apply()
+                self._witness.note(now.generation, now.key_version, self.ring)
+            self._seen = version
+
+    def keep_ring(self, ring: KeyRing) -> None:
+        """Store another ring at its source, then use it."""
+        self.source.store(ring)
+        self.ring = ring
+
+    def renew_witness(self) -> None:
+        """Write the witness under the current key, durably."""
+        now = self.contents()
+        self._witness.renew(now.generation, now.key_version, self.ring)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self.turn:
+            self._witness.close()
+            self.store.close()
+
+    def raise_floor(self) -> None:
+        """Tell a key source that lies apart how far the vault has got.
+
+        The caller holds the rotation lock: the ring is read again, and nobody else may write it.
+        """
+        ring = self.source.load(self.store.header.vault_id) if self.source.apart else None
+        if ring is not None and ring.floor < self._contents.generation:
+            self.keep_ring(ring.at(self._contents.generation))
+
+    def _first_look(self) -> None:
+        now = self.contents()
+        vouched = self._witness.generation(self.ring)
+        if vouched is None and now.generation > 0:
+            raise VaultDamaged("its witness is missing from the key folder")
+        if now.generation < max(vouched or 0, self.ring.floor):
+            raise VaultDamaged("it is older than the last one used here (it was rolled back)")
+        if vouched is None:
+            self._witness.note(now.generation, now.key_version, self.ring)
+
+    def _verify(self, version: int) -> None:
+        """Read what changed, open it, and check that nothing is missing, foreign or old."""
+        state = self.store.state()
+        self._fetch_key(state.key_version)
+        ledger = Ledger(self.ring.kek(state.key_version).ledger_key)
+        records: dict[str, dict[str, Held]] = {}
+        for kind, record_id, revision, tag in self.store.outlines():
+            ledger.add(record_item(kind, record_id, revision, tag))
+            held = self._contents.find(kind, record_id)
+            if held is None or held.tag != tag or held.facts.revision != revision:
+                held = self._open(self.store.record(kind, record_id))
+            records.setdefault(kind, {})[record_id] = held
+        redeemed = self.store.redeemed()
+        for digest, expires_at in redeemed.items():
+            ledger.add(redeemed_item(digest, expires_at))
+        self._check_state(state, ledger)
+        self._contents = Contents(state.generation, state.key_version, ledger, records, redeemed)
+        self._seen = version
+
+    def _check_state(self, state: StateRow, ledger: Ledger) -> None:
+        header = self.store.header
+        facts = state_facts(header.vault_id, header.key_source, state.key_version, state.generation)
+        try:
+            total = self.ring.kek(state.key_version).open_bytes(facts, state.sealed)
+        except Unsealable:
+            raise VaultDamaged("its state was changed, or its key is another vault's") from None
+        if total != ledger.total():
+            raise VaultDamaged("records are missing or were put back to an older state")
+        if state.generation < self._contents.generation:
+            raise VaultDamaged("it was rolled back while in use")
+
+    def _open(self, row: RecordRow) -> Held:
+        facts = Facts(
+            self.store.header.vault_id,
+            row.kind,
+            row.id,
+            row.key_version,
+            row.revision,
+            row.updated_at,
+            row.meta,
+        )
+        self._fetch_key(row.key_version)
+        try:
+            payload = self.ring.kek(row.key_version).open(facts, row.sealed)
+        except Unsealable:
+            raise VaultDamaged(
+                f"a record of the kind {row.kind} was changed or does not belong here"
+            ) from None
+        return Held(facts, row.sealed[-TAG_BYTES:], payload)
+
+    def _fetch_key(self, version: int) -> None:
+        """Get the ring again when another process has turned the key."""
+        if version in self.ring.keys:
+            return
+        ring = self.source.load(self.store.header.vault_id)
+        if ring is None or version not in ring.keys:
+            raise KeyUnavailable(f"version {version} of it is not in the key source")
+        self.ring = ring
