@@ -177,6 +177,42 @@ _KINDS = [
         "Install jupyter-valet[server] where JupyterLab runs, then restart the kernel.",
     ),
     ErrorKind(
+        "unknown_tool",
+        404,
+        "There is no {what} named {name}.",
+        "{hint}",
+    ),
+    ErrorKind(
+        "bad_arguments",
+        400,
+        "{tool}: {what}.",
+        "Put a ? behind the tool to see its arguments.",
+    ),
+    ErrorKind(
+        "tool_failed",
+        502,
+        "The tool failed: {what}.",
+        "Change the arguments, or try again.",
+    ),
+    ErrorKind(
+        "protocol_error",
+        502,
+        "The broker's answer is not what this kernel understands: {what}.",
+        "Install the same version of jupyter-valet here and where Jupyter runs.",
+    ),
+    ErrorKind(
+        "no_pandas",
+        501,
+        "A DataFrame needs pandas, and pandas is not installed in this environment.",
+        "Run %pip install pandas.",
+    ),
+    ErrorKind(
+        "not_flat",
+        422,
+        "This result is not a table: {what}.",
+        "Pick the list of records in it, for example result['items'].",
+    ),
+    ErrorKind(
         "internal",
         500,
         "Something went wrong in the broker.",

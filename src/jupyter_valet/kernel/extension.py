@@ -1,0 +1,80 @@
+"""`%load_ext jupyter_valet`: registers the magics and binds `tools`. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._version import __version__
+from .tools import tools
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+NAME = "tools"
+
+
+def connect(line: str) -> Any:
+    """Sign in: `%connect github [google ...] [--scopes a,b] [--new-account]`.
+
+    Shows a card with one link for each provider that is not signed in yet and waits until the
+    sign-in is finished. The credential stays in the broker; nothing of it reaches this notebook.
+    """
+    from .magics import connect
+
+    return connect(line)
+
+
+def connections(line: str) -> Any:
+    """List the accounts that are signed in: `%connections`."""
+    from .magics import connections
+
+    return connections(line)
+
+
+def disconnect(line: str) -> Any:
+    """Forget an account: `%disconnect NAME [--revoke]`.
+
+    NAME is a provider, an account, or `provider/account`. With `--revoke` the provider is told to
+    withdraw the access as well.
+    """
+    from .magics import disconnect
+
+    return disconnect(line)
+
+
+def valet(line: str) -> Any:
+    """Show where the broker is, what it protects against, and what can be typed: `%valet`."""
+    from .magics import valet
+
+    return valet(line)
+
+
+MAGICS = {
+    "connect": connect,
+    "connections": connections,
+    "disconnect": disconnect,
+    "valet": valet,
+}
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics, bind `tools` if that name is free, and say so in one line."""
+    for name, function in MAGICS.items():
+        shell.register_magic_function(function, "line", name)  # type: ignore[arg-type]
+    if shell.user_ns.setdefault(NAME, tools) is tools:
+        shell.user_ns_hidden.setdefault(NAME, tools)
+        hint = "tools.<TAB> lists tools"
+    else:
+        hint = "`tools` is taken here, use `from jupyter_valet import tools`"
+    print(f"jupyter-valet {__version__}: {hint}, %connect NAME signs in, %valet helps.")
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take back what `load` registered, and nothing that the person changed since."""
+    line_magics = shell.magics_manager.magics["line"]
+    for name, function in MAGICS.items():
+        if line_magics.get(name) is function:
+            del line_magics[name]
+    if shell.user_ns.get(NAME) is tools:
+        del shell.user_ns[NAME]
+        shell.user_ns_hidden.pop(NAME, None)

@@ -1,0 +1,172 @@
+"""What the magics do. `extension` registers them; this module is imported at their first use."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any, NoReturn
+
+from ..wire.errors import ValetError
+from ..wire.views import ConnectionView, ConnectRequest, TransactionView
+from .desk import desk
+from .flow import Flow, Verdict, wait
+from .plain_text import one_line
+from .results import Rows
+from .session import Session, current
+from .shells import run
+
+HELP = """\
+  %connect NAME [NAME ...]     sign in; --scopes a,b  --new-account
+  %connections                 the accounts that are signed in
+  %disconnect NAME [--revoke]  forget an account; --revoke tells the provider too
+  tools                        the tools; tools.NAME.<TAB> completes, a ? behind one explains it
+  tools.NAME.TOOL(...)         call a tool; await tools.NAME.TOOL.aio(...) leaves the kernel free"""
+
+
+def connect(line: str) -> None:
+    """Sign in with each provider in turn. Raises `ValetError` when one does not work."""
+    options = _connect_options(line)
+    session = current()
+    for provider in options.providers:
+        wanted = ConnectRequest(provider, options.scopes, options.new_account)
+        run(_connected(session, wanted), session)
+
+
+def _connected(session: Session, wanted: ConnectRequest) -> Flow[None]:
+    """Ask, show the card if there is something to do, and ask anew on *Try again*."""
+    while True:
+        reply = session.connect(wanted)
+        if reply.connection is not None:
+            print(_greeting(ConnectionView.from_json(reply.connection)))
+            return
+        if reply.transaction is None:
+            raise ValetError("protocol_error", what="an answer is incomplete")
+        verdict: Verdict = yield from wait(TransactionView.from_json(reply.transaction), "", desk)
+        if verdict.error is not None:
+            raise verdict.error
+        if not verdict.again:
+            return
+
+
+def _greeting(connection: ConnectionView) -> str:
+    title = one_line(connection.provider_title or connection.provider, 60)
+    return f"{title}: signed in as {one_line(connection.account, 120)}."
+
+
+def connections(line: str) -> Rows:
+    """Return the person's connections as a table."""
+    _no_arguments("connections", line)
+    return Rows(_row(connection) for connection in current().connections())
+
+
+def _row(connection: ConnectionView) -> dict[str, Any]:
+    return {
+        "provider": connection.provider,
+        "account": connection.account,
+        "scopes": " ".join(connection.scopes),
+        "status": connection.reason or connection.status,
+        "last used": _when(connection.last_used_at),
+        "id": connection.id,
+    }
+
+
+def _when(seconds: float) -> str:
+    from datetime import datetime
+
+    if not seconds:
+        return "never"
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "minutes")
+
+
+def disconnect(line: str) -> None:
+    """Forget the one connection that is meant. Raises `ValetError` when it is not one."""
+    options = _disconnect_options(line)
+    session = current()
+    known = session.connections()
+    meant = [c for c in known if options.name in _names(c)]
+    if not meant:
+        raise ValetError("not_found", what=f"connection as {one_line(options.name, 80)}")
+    if len(meant) > 1 and not options.all:
+        choices = " or ".join(f"{c.provider}/{c.account}" for c in meant)
+        raise ValetError("bad_request", what=f"name one of {one_line(choices)}, or add --all")
+    for connection in meant:
+        session.disconnect(connection.id, revoke=options.revoke)
+        print(_farewell(connection, revoked=options.revoke))
+
+
+def _names(connection: ConnectionView) -> set[str]:
+    both = f"{connection.provider}/{connection.account}"
+    return {connection.id, connection.provider, connection.account, both}
+
+
+def _farewell(connection: ConnectionView, *, revoked: bool) -> str:
+    title = one_line(connection.provider_title or connection.provider, 60)
+    end = "forgotten here, and revoked there" if revoked else "forgotten here"
+    return f"{title}: {one_line(connection.account, 120)} is {end}."
+
+
+def valet(line: str) -> None:
+    """Print the broker's status and what can be typed. Without a broker, say what to do."""
+    _no_arguments("valet", line)
+    try:
+        print(_status(current()))
+    except ValetError as error:
+        print(error)
+    print(f"\n{HELP}")
+
+
+def _status(session: Session) -> str:
+    status = session.status()
+    lines = [
+        f"jupyter-valet {status.version}, isolation {status.level}: {status.level_words}",
+        f"vault        {status.vault}; its key: {status.key_source}",
+        f"providers    {', '.join(status.providers) or 'none'}",
+        f"toolsets     {', '.join(status.toolsets) or 'none'}",
+    ]
+    if status.connections_url:
+        lines.append(f"connections  {status.connections_url}")
+    return "\n".join(lines)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises one line instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValetError(
+            "bad_request", what=f"{one_line(message)}; {one_line(self.format_usage())}"
+        )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise ValetError("bad_request", what=one_line(message or self.format_usage()))
+
+
+def _connect_options(line: str) -> argparse.Namespace:
+    parser = _Parser(prog="%connect", add_help=False)
+    parser.add_argument("providers", nargs="+", metavar="NAME")
+    parser.add_argument("--scopes", type=_scopes, default=[], metavar="A,B")
+    parser.add_argument("--new-account", action="store_true")
+    return parser.parse_args(_words(line))
+
+
+def _disconnect_options(line: str) -> argparse.Namespace:
+    parser = _Parser(prog="%disconnect", add_help=False)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--revoke", action="store_true")
+    parser.add_argument("--all", action="store_true")
+    return parser.parse_args(_words(line))
+
+
+def _scopes(text: str) -> list[str]:
+    return [scope for scope in text.replace(",", " ").split() if scope]
+
+
+def _no_arguments(name: str, line: str) -> None:
+    if line.strip():
+        raise ValetError("bad_request", what=f"%{name} takes no arguments")
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise ValetError("bad_request", what="a quotation mark is missing") from None

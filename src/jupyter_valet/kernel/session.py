@@ -1,0 +1,229 @@
+"""A kernel's session with the broker: where it is, and what can be asked of it.
+
+The Jupyter server puts the address and the kernel's capability into the environment
+(`wire/env.py`), so this works in notebooks, in terminals and in scripts that a kernel starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..wire import capability, env, routes
+from ..wire.errors import RemoteError, ValetError
+from ..wire.views import (
+    ConnectionView,
+    ConnectReply,
+    ConnectRequest,
+    StatusView,
+    TransactionView,
+)
+from . import mcp
+from .flow import End, Look, Pause, Post, Step
+from .transport import Answer, Lost, Request, Stop, Stopped, Transport, never
+
+V = TypeVar("V", ConnectionView, ConnectReply, StatusView, TransactionView)
+
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|localhost|::1")
+_QUICK = 3.0
+"""Seconds of patience for what must not keep anybody waiting: giving up, completion."""
+
+
+class Session:
+    """Everything a kernel may ask of its broker. Safe to use from any thread."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._ids = itertools.count(1)
+
+    def perform(self, step: Step, stop: Stop = never) -> Any:
+        """Do one step of a flow and return its outcome."""
+        match step:
+            case Post():
+                return self.post(step, stop)
+            case Look():
+                return self._look(step, stop)
+            case End():
+                return self.end_transaction(step.transaction, step.action)
+            case Pause():
+                return time.sleep(step.seconds)
+
+    def post(self, step: Post, stop: Stop = never, patience: float | None = None) -> dict[str, Any]:
+        """Send one MCP request, return its result. Raises `ValetError`, `Lost`, `StateRefused`."""
+        number = next(self._ids)
+        request = Request(
+            "POST",
+            routes.MCP,
+            step.call.http_headers(),
+            step.call.body(number),
+            repeatable=step.repeatable,
+        )
+        message = self._transport.fetch(
+            request, lambda answer: _reply(answer, number), stop=stop, patience=patience
+        )
+        return mcp.result(message, step.call)
+
+    def transaction(self, transaction: str) -> TransactionView:
+        """Return the transaction as it is now."""
+        return _view(self._get(_transaction_path(transaction)))
+
+    def _look(self, step: Look, stop: Stop) -> TransactionView | None:
+        if step.after is None:
+            return self.transaction(step.transaction)
+        query = {"after": step.after, "wait": f"{routes.LONG_POLL_SECONDS:g}"}
+        path = f"{_transaction_path(step.transaction)}?{urlencode(query)}"
+        until = step.until or never
+        try:
+            return _view(self._get(path, stop=lambda: stop() or until()))
+        except Stopped:
+            if stop():
+                raise
+            return None
+
+    def end_transaction(self, transaction: str, action: str) -> None:
+        """Decline or cancel; what is over already, or a broker that is away, is no error here."""
+        path = f"{_transaction_path(transaction)}?{urlencode({'action': action})}"
+        try:
+            self._json(Request("DELETE", path, repeatable=True, idle=5), patience=_QUICK)
+        except ValetError:
+            return
+
+    def connect(self, wanted: ConnectRequest) -> ConnectReply:
+        """Ask for a connection: the one that is there, or the transaction that will make it."""
+        body = json.dumps(wanted.to_json()).encode()
+        headers = {"Content-Type": "application/json"}
+        # Asking twice is harmless: one kernel that asks for the same gets the same transaction.
+        return _parsed(
+            ConnectReply,
+            self._json(Request("POST", routes.CONNECT, headers, body, repeatable=True)),
+        )
+
+    def connections(self) -> list[ConnectionView]:
+        """Return the person's connections."""
+        found = self._get(routes.CONNECTIONS).get("connections", [])
+        return [_parsed(ConnectionView, c) for c in found]
+
+    def disconnect(self, connection: str, *, revoke: bool) -> None:
+        """Forget a connection; with `revoke`, at the provider too."""
+        query = "?revoke=true" if revoke else ""
+        path = f"{routes.CONNECTIONS}/{quote(connection, safe='')}{query}"
+        self._json(Request("DELETE", path, repeatable=True))
+
+    def status(self) -> StatusView:
+        """Return what `%valet` prints."""
+        return _parsed(StatusView, self._get(routes.STATUS))
+
+    def tools(self, *, quick: bool = False) -> list[dict[str, Any]]:
+        """Return the tools of all pages of `tools/list`; `quick` does not wait for a restart."""
+        found: list[dict[str, Any]] = []
+        params: dict[str, Any] = {}
+        for _ in range(100):
+            step = Post(mcp.Call("tools/list", params), repeatable=True)
+            try:
+                page = self.post(step, patience=_QUICK if quick else None)
+            except Lost as lost:
+                raise ValetError("broker_unreachable") from lost
+            found += [t for t in page.get("tools", []) if isinstance(t, dict)]
+            if not (cursor := page.get("nextCursor")):
+                return found
+            params = {"cursor": cursor}
+        raise ValetError("protocol_error", what="the list of tools has no end")
+
+    def _get(self, path: str, stop: Stop = never) -> dict[str, Any]:
+        return self._json(Request("GET", path, repeatable=True), stop=stop)
+
+    def _json(
+        self, request: Request, *, stop: Stop = never, patience: float | None = None
+    ) -> dict[str, Any]:
+        try:
+            return self._transport.fetch(request, _object, stop=stop, patience=patience)
+        except Lost as lost:
+            raise ValetError("broker_unreachable") from lost
+
+
+_sessions: dict[tuple[str, str], Session] = {}
+
+
+def current(environ: Mapping[str, str] = os.environ) -> Session:
+    """Return this process's session. Raises `ValetError("no_server")` where there is none."""
+    url, token = environ.get(env.URL, ""), environ.get(env.CAPABILITY, "")
+    known = _sessions.get((url, token))
+    if known is None:
+        known = _sessions[url, token] = Session(_transport(url, token))
+    return known
+
+
+def _transport(url: str, token: str) -> Transport:
+    """Check the address: the capability goes to a listener of this machine and to nothing else."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValetError("no_server") from None
+    plain = parts.scheme == "http" and parts.username is None and not parts.path.strip("/")
+    if not (plain and port and _LOOPBACK.fullmatch(host) and capability.looks_like_one(token)):
+        raise ValetError("no_server")
+    return Transport(host, port, token)
+
+
+def _transaction_path(transaction: str) -> str:
+    return f"{routes.TRANSACTIONS}/{quote(transaction, safe='')}"
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """Read a JSON answer of the broker's own routes; an error status raises its `ValetError`."""
+    body = answer.body()
+    if answer.status == 204:
+        return {}
+    if answer.status >= 400:
+        raise _refusal(answer.status, body)
+    return mcp.parse(body)
+
+
+def _reply(answer: Answer, number: int) -> dict[str, Any]:
+    """Read the reply to an MCP request, from a JSON body or an SSE stream."""
+    if answer.content_type == "text/event-stream":
+        for message in mcp.events(answer.lines()):
+            if mcp.is_reply(message, number):
+                return message
+        raise OSError("the stream ended without a reply")
+    body = answer.body()
+    try:
+        message = mcp.parse(body)
+    except ValetError:
+        if answer.status < 400:
+            raise
+        raise _refusal(answer.status, body) from None
+    if not mcp.is_reply(message, number):
+        raise _refusal(answer.status, body)
+    return message
+
+
+def _refusal(status: int, body: bytes) -> ValetError:
+    try:
+        known = mcp.parse(body)
+    except ValetError:
+        known = {}
+    if isinstance(known.get("error"), dict) and isinstance(known["error"].get("code"), str):
+        return RemoteError(known)
+    if status == 401:
+        return ValetError("capability_refused")
+    return ValetError("protocol_error", what=f"status {status}")
+
+
+def _view(data: dict[str, Any]) -> TransactionView:
+    return _parsed(TransactionView, data)
+
+
+def _parsed(kind: type[V], data: Any) -> V:
+    """Build a view. Raises `ValetError` when the broker's answer lacks something."""
+    try:
+        return kind.from_json(data)
+    except (TypeError, AttributeError):
+        raise ValetError("protocol_error", what="an answer is incomplete") from None
