@@ -81,7 +81,7 @@ async def build(
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)
     egress = Egress()
-    calls = Calls(toolsets(known), connections, egress, audit)
+    calls = Calls(toolsets(known), connections, egress, audit, known)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     consent = Consent(vault, audit, known, oauth, connections, transactions)
     try:

@@ -1,5 +1,10 @@
 """The way out: how a request reaches a provider, and the only place where a credential joins one.
 
 Addresses are resolved once, vetted and dialled as vetted; nothing here decides whether a caller
-may make the request, and nothing here follows a redirect.
+may make the request, and no redirect is followed but that of a GET within its own origin.
 """
+
+from .call import Egress, Response, Withheld
+from .request import Request, build
+
+__all__ = ["Egress", "Request", "Response", "Withheld", "build"]

@@ -1,0 +1,148 @@
+"""One authorized request: send, read within limits, look for the credential, hand the rest on."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from ..._version import __version__
+from ...wire.errors import ValetError
+from ..secret import Secret
+from . import inject
+from .dial import Destination, Pools
+from .origin import split_url
+from .reflection import Reflection
+from .request import Request
+
+LIMIT = 1_000_000
+"""Largest body, in bytes and after decompression, that a tool's answer may have."""
+
+TIMEOUT = 30.0
+"""Seconds for one request with its whole answer."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HOPS = 3
+_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_FIXED = {"User-Agent": f"jupyter-valet/{__version__}", "Accept-Encoding": "identity"}
+
+
+class Withheld(ValetError):
+    """The answer contained the credential; nobody gets any of it (R93–R109, R142)."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer without the credential in it. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request succeeded."""
+        return 200 <= self.status < 300
+
+
+class Egress:
+    """Sends requests with a credential; what a caller could choose is already in `Request`."""
+
+    def __init__(
+        self, *, limit: int = LIMIT, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._limit = limit
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._pools = Pools(tls)
+
+    async def send(
+        self, request: Request, credential: Secret, *, principal: str, loopback: bool, provider: str
+    ) -> Response:
+        """Make the request in the name of `principal` and return the answer.
+
+        A redirect of a GET is followed at most three times, and only to the same origin; any other
+        is returned as it is (L7, R113). `provider` is the name in error texts. Raises `Withheld`
+        and `ValetError` (`provider_unreachable`, `response_too_large`, `address_refused`).
+        """
+        destination = Destination(principal, request.origin, loopback)
+        reflection = inject.watch(credential)
+        for _ in range(_HOPS):
+            response = await self._once(request, credential, destination, reflection, provider)
+            onward = _same_origin_redirect(request, response)
+            if onward is None:
+                return response
+            request = onward
+        return await self._once(request, credential, destination, reflection, provider)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pools.close()
+
+    async def _once(
+        self,
+        request: Request,
+        credential: Secret,
+        destination: Destination,
+        reflection: Reflection,
+        provider: str,
+    ) -> Response:
+        session = await self._pools.session(destination)
+        try:
+            async with session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers={**request.headers, **_FIXED, **inject.bearer(credential)},
+                data=request.body,
+                allow_redirects=False,
+                timeout=self._timeout,
+            ) as answer:
+                body = await self._read(answer, provider)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unreachable(error, provider) from None
+        if reflection.found_in(body, _head(answer)):
+            raise Withheld("response_withheld", provider=provider)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status, headers, body)
+
+    async def _read(self, answer: aiohttp.ClientResponse, provider: str) -> bytes:
+        """Read the body; an encoding that could hide the credential from us is refused."""
+        if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+            raise ValetError("upstream_error", provider=provider, status=answer.status)
+        body = bytearray()
+        async for part in answer.content.iter_any():
+            body += part
+            if len(body) > self._limit:
+                answer.close()
+                limit = f"{self._limit:,} bytes"
+                raise ValetError("response_too_large", provider=provider, limit=limit)
+        return bytes(body)
+
+
+def _head(answer: aiohttp.ClientResponse) -> bytes:
+    """Return everything an upstream could echo into besides the body."""
+    lines = [name + b": " + value for name, value in answer.raw_headers]
+    return b"\n".join([(answer.reason or "").encode("utf-8", "replace"), *lines])
+
+
+def _unreachable(error: Exception, provider: str) -> ValetError:
+    """Return the fixed error; the library's text may quote what upstream sent (L19)."""
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ValetError):
+        return cause
+    return ValetError("provider_unreachable", provider=provider)
+
+
+def _same_origin_redirect(request: Request, response: Response) -> Request | None:
+    """Return the next request when following is harmless: a GET that stays on its origin."""
+    location = response.headers.get("location", "")
+    if request.method != "GET" or response.status not in _REDIRECTS or not location:
+        return None
+    try:
+        origin, target = split_url(urljoin(request.url, location))
+    except ValueError:
+        return None
+    return replace(request, target=target or "/") if origin == request.origin else None

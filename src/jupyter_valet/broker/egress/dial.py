@@ -1,0 +1,106 @@
+"""Connections for tool calls: only to vetted addresses, and shared with nobody.
+
+A pool belongs to one person and one origin: on a shared connection one caller's bytes can become
+part of the next caller's exchange (R129).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from .origin import AddressRefused, Origin, permitted, resolve
+
+_POOLS = 64
+"""How many pools may be open; the one that was used longest ago is closed for another."""
+
+_KEEPALIVE = 15.0
+"""Seconds an idle connection is kept: below what servers commonly allow, so that a request is
+seldom written to a connection that is already closed."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Whose connection, and where to. `loopback` is the provider profile's opt-in."""
+
+    principal: str
+    origin: Origin
+    loopback: bool
+
+
+class VettedResolver(AbstractResolver):
+    """Answers with addresses that were resolved once and vetted; aiohttp dials those (R132)."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of the destination; any other host is refused."""
+        origin = self._destination.origin
+        if (host, port) != (origin.host, origin.port):
+            raise AddressRefused(host)
+        addresses = await resolve(origin, loopback=self._destination.loopback)
+        return [_result(host, port, address) for address in addresses]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _result(host: str, port: int, address: str) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=address,
+        port=port,
+        family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+class Pools:
+    """The open sessions, by destination."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        self._sessions: OrderedDict[Destination, aiohttp.ClientSession] = OrderedDict()
+
+    async def session(self, destination: Destination) -> aiohttp.ClientSession:
+        """Return the session for `destination`.
+
+        Raises `AddressRefused`: aiohttp does not ask a resolver about a host that is a number.
+        """
+        host = destination.origin.host
+        if host.rpartition(".")[2].isdigit() and not permitted(host, loopback=destination.loopback):
+            raise AddressRefused(host)
+        session = self._sessions.pop(destination, None)
+        if session is None:
+            session = self._open(destination)
+        self._sessions[destination] = session
+        while len(self._sessions) > _POOLS:
+            _, oldest = self._sessions.popitem(last=False)
+            await oldest.close()
+        return session
+
+    def _open(self, destination: Destination) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=VettedResolver(destination),
+            use_dns_cache=False,
+            keepalive_timeout=_KEEPALIVE,
+            ssl=self._tls or True,
+        )
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close every session."""
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()

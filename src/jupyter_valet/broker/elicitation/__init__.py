@@ -1,0 +1,10 @@
+"""Pending sign-ins: what a transaction is, how it may change, and who waits for it.
+
+Nothing here shows a page, talks to a provider or speaks MCP; `consent`, `oauth` and `mcp` do.
+"""
+
+from .needs import NeedsAuthorization
+from .transaction import Transaction
+from .transactions import Transactions
+
+__all__ = ["NeedsAuthorization", "Transaction", "Transactions"]

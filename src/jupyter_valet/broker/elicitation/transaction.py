@@ -1,0 +1,196 @@
+"""One pending elicitation as a pure state machine.
+
+::
+
+    waiting ──► opened ──► at_provider ──► done
+       │  ▲        │  ◄────────┘  │
+       └──┴────────┴──────────────┴──────► done, declined, cancelled, expired, failed
+
+A person may open the page again while the browser is at the provider: that starts over with a new
+`state`. A waiting transaction may be done without its page, because another card got the same
+connection. Nothing leaves a final state.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ...wire.errors import RemoteError, ValetError
+from ...wire.routes import PAGE_CONNECT
+from ...wire.views import ScopeView, TransactionState, TransactionView
+from ..kernels import Caller
+
+if TYPE_CHECKING:
+    from ..oauth import Pending
+
+TIME_TO_LIVE = 600.0
+"""Seconds that a person has (BP-06 recommends about ten minutes)."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a sign-in failed: the fixed texts of a `ValetError`, so that they survive a restart."""
+
+    code: str
+    message: str
+    next: str
+
+    def error(self) -> ValetError:
+        """Return the error again."""
+        return RemoteError(
+            {"error": {"code": self.code, "message": self.message, "next": self.next}}
+        )
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One person is asked, for one kernel, to sign in at one provider.
+
+    `id` is a handle, never an authority (ES-26, ES-32): it is in the URL that the client sees.
+    `nonce` is the authority of a press on the consent page and never reaches a client or the disk;
+    `binding_digest` ties the callback to the browser that approved.
+    """
+
+    id: str
+    principal: str
+    kernel_id: str
+    notebook: str
+    origin: str
+    provider: str
+    scopes: frozenset[str]
+    reason: str
+    created_at: float
+    expires_at: float
+    state: TransactionState = TransactionState.WAITING
+    revision: int = 0
+    account: str = ""
+    connection_id: str = ""
+    binding_digest: str = ""
+    failure: Failure | None = None
+    nonce: str = ""
+    pending: Pending | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        caller: Caller,
+        *,
+        provider: str,
+        scopes: Iterable[str],
+        reason: str,
+        now: float,
+        ttl: float = TIME_TO_LIVE,
+    ) -> Transaction:
+        """Return a new transaction with a random id of 256 bits, bound to `caller` (ES-24)."""
+        return cls(
+            id=secrets.token_urlsafe(32),
+            principal=caller.principal,
+            kernel_id=caller.kernel_id,
+            notebook=caller.notebook,
+            origin=caller.origin,
+            provider=provider,
+            scopes=frozenset(scopes),
+            reason=reason,
+            created_at=now,
+            expires_at=now + ttl,
+        )
+
+    def __repr__(self) -> str:
+        return f"Transaction({self.provider}, {self.state}, revision={self.revision})"
+
+    # Transitions: each returns the next transaction, or raises ValueError --------------------
+
+    def opened(self, nonce: str) -> Transaction:
+        """The person looks at the consent page, whose one-time nonce this is."""
+        return self._to(TransactionState.OPENED, nonce=nonce, pending=None, binding_digest="")
+
+    def approved(self, pending: Pending, binding_digest: str) -> Transaction:
+        """The person approved: the browser is on its way to the provider.
+
+        Raises `ValueError` unless the page is open: `state`, PKCE and the binding exist only after
+        consent (BP-06, BP-07).
+        """
+        if self.state is not TransactionState.OPENED:
+            raise ValueError(f"a sign-in that is {self.state} cannot be approved")
+        return self._to(
+            TransactionState.AT_PROVIDER, pending=pending, binding_digest=binding_digest, nonce=""
+        )
+
+    def done(self, connection_id: str, account: str) -> Transaction:
+        """The connection exists."""
+        return self._final(TransactionState.DONE, connection_id=connection_id, account=account)
+
+    def declined(self) -> Transaction:
+        """The person said no."""
+        return self._final(TransactionState.DECLINED)
+
+    def cancelled(self) -> Transaction:
+        """The kernel gave up."""
+        return self._final(TransactionState.CANCELLED)
+
+    def failed(self, error: ValetError) -> Transaction:
+        """The sign-in did not work; `error` holds fixed texts only."""
+        failure = Failure(error.code, error.message, error.next)
+        return self._final(TransactionState.FAILED, failure=failure)
+
+    def expire_if_due(self, now: float) -> Transaction:
+        """Return the transaction as it is at `now`: expired when its time is over."""
+        if self.state.final or now < self.expires_at:
+            return self
+        return self._final(TransactionState.EXPIRED)
+
+    def _final(self, state: TransactionState, **changes: object) -> Transaction:
+        return self._to(state, pending=None, binding_digest="", nonce="", **changes)
+
+    def _to(self, state: TransactionState, **changes: object) -> Transaction:
+        if self.state.final:
+            raise ValueError(f"a sign-in that is {self.state} cannot become {state}")
+        return replace(self, state=state, **changes)  # type: ignore[arg-type]
+
+    # What it says ----------------------------------------------------------------------------
+
+    @property
+    def error(self) -> str:
+        """What went wrong and what to do next, once failed."""
+        return str(self.failure.error()) if self.failure else ""
+
+    @property
+    def url(self) -> str:
+        """Our own page for it: no credential, nothing about the person in it (ES-25, ES-26)."""
+        return f"{self.origin.rstrip('/')}/{PAGE_CONNECT}/{self.id}"
+
+    def outcome(self, provider_title: str) -> ValetError | None:
+        """Return the error with which a call that waited for this must end, None when done.
+
+        Raises `ValueError` while it is pending.
+        """
+        match self.state:
+            case TransactionState.DONE:
+                return None
+            case TransactionState.FAILED if self.failure:
+                return self.failure.error()
+            case TransactionState.DECLINED | TransactionState.CANCELLED | TransactionState.EXPIRED:
+                return ValetError(str(self.state), provider=provider_title)
+        raise ValueError(f"a sign-in that is {self.state} has no outcome")
+
+    def view(self, server: str, title: str, words: Callable[[str], str]) -> TransactionView:
+        """Return what the card shows; `words` puts a scope into words."""
+        live = not self.state.final
+        return TransactionView(
+            id=self.id,
+            revision=self.revision,
+            state=str(self.state),
+            provider=self.provider,
+            provider_title=title,
+            server=server,
+            reason=self.reason,
+            url=self.url if live else "",
+            notebook=self.notebook,
+            expires_at=self.expires_at,
+            scopes=[ScopeView(scope, words(scope)) for scope in sorted(self.scopes)],
+            account=self.account,
+            error=self.error,
+        )

@@ -1,0 +1,107 @@
+"""MCP authorization: may this client call us at all?
+
+We are a resource server here (design, section 2). The only credential that opens this door is a
+kernel's capability; a provider's token is refused on sight, and nothing that is accepted here is
+ever sent upstream (RS-06, BP-08, ES-22). Other kinds of clients become further authenticators.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+
+from ...wire.errors import ValetError
+from ..kernels import Caller
+
+Scope = MutableMapping[str, Any]
+Authenticator = Callable[[str], Caller | None]
+
+CALLER = "jupyter_valet.caller"
+"""Where the ASGI scope holds who calls."""
+
+_ISSUER = "jupyter-valet"
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_QUERY_NAMES = frozenset({"access_token", "token", "capability", "authorization"})
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The answer to a client that may not come in."""
+
+    status: int
+    challenge: str = ""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Response headers, with the challenge of RFC 6750 §3 on a 401 (RS-04)."""
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        if self.challenge:
+            headers.append((b"www-authenticate", self.challenge.encode()))
+        return headers
+
+    @property
+    def body(self) -> bytes:
+        """The error as JSON, the same for all."""
+        return json.dumps(ValetError("capability_refused").to_json()).encode()
+
+
+def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Caller | Refusal:
+    """Return who calls, from the `Authorization` header of this very request (RS-11, PS-01).
+
+    A browser never has business here: a request with an `Origin` is refused (PS-05), and so is a
+    `Host` that is not this loopback listener, where DNS rebinding ends.
+    """
+    headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+    if not _host_is_ours(scope, [v for n, v in headers if n == b"host"]):
+        return Refusal(421)
+    if any(name == b"origin" for name, _ in headers):
+        return Refusal(403)
+    if _token_in_query(scope):
+        return Refusal(400, 'Bearer error="invalid_request"')
+    given = [value for name, value in headers if name == b"authorization"]
+    if not given:
+        return Refusal(401, "Bearer")
+    scheme, _, token = given[0].partition(" ")
+    if len(given) != 1 or scheme.lower() != "bearer":
+        return Refusal(401, "Bearer")
+    found = (authenticator(token.strip()) for authenticator in authenticators)
+    caller = next((caller for caller in found if caller is not None), None)
+    return caller or Refusal(401, 'Bearer error="invalid_token"')
+
+
+def admit(scope: Scope, caller: Caller) -> Scope:
+    """Return the scope with who calls in it, for our handlers and for the SDK.
+
+    The SDK binds a legacy session to `scope["user"]`, so that a session id alone is worth nothing
+    (RS-12, BP-16). The bearer itself stays out: nothing behind this point needs it.
+    """
+    user = AuthenticatedUser(
+        AccessToken(
+            token="",
+            client_id=f"kernel:{caller.kernel_id}",
+            scopes=[],
+            subject=caller.principal,
+            claims={"iss": _ISSUER},
+        )
+    )
+    return {**scope, "user": user, CALLER: caller}
+
+
+def _host_is_ours(scope: Scope, hosts: list[str]) -> bool:
+    if len(hosts) != 1:
+        return False
+    name, _, port = hosts[0].rpartition(":")
+    server = scope.get("server")
+    listening = str(server[1]) if server and server[1] else port
+    return name in _LOOPBACK and port == listening
+
+
+def _token_in_query(scope: Scope) -> bool:
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return any(name.lower() in _QUERY_NAMES for name in query)

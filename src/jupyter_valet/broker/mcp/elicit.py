@@ -1,0 +1,277 @@
+"""The one place that turns "this call needs a sign-in" into what the client at hand understands.
+
+=============  ======================  ====================================================
+revision       declares elicitation    what happens
+=============  ======================  ====================================================
+2026-07-28     `url`                   `InputRequiredResult`; the client retries the call
+2025-11-25     `url`                   `elicitation/create`, wait, `elicitation/complete`
+either         no `url`                a short hold, then an error text for the model
+=============  ======================  ====================================================
+
+The other revision's form is never sent: clients fail hard on it, and -32042 is forbidden on
+2026-07-28 (ES-11, ES-12). Nobody gets it on 2025-11-25 either: no agent framework shows it to the
+person, and some put its URL into the model's context. -32021 (ES-13) is for what *needs* an
+undeclared capability. Our tools do not: a person can sign in beforehand, or during the hold, with
+`%connect`, so a client without `url` gets a result that it can act on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestURLParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from ...wire.errors import ValetError
+from ...wire.routes import LONG_POLL_SECONDS
+from ..calls import Calls
+from ..elicitation import NeedsAuthorization, Transaction, Transactions
+from ..kernels import Caller
+from ..oauth import Profile
+from ..vault import Vault
+from .authentication import CALLER
+from .presence import PRESENCE, Presence
+from .results import failure, success
+from .state import CallState, redeem, refused
+
+HOLD = 4.0
+"""Seconds a call of a client that cannot ask is held: the strictest framework gives up after 5."""
+
+KEY = "connect"
+"""The name of our question in `inputRequests` (MS-02)."""
+
+_SLICE = 1.0
+"""Seconds between two progress notifications, which keep a client's timeout from firing."""
+
+Result = CallToolResult | InputRequiredResult
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is needed to ask, and how patiently."""
+
+    calls: Calls
+    transactions: Transactions
+    vault: Vault
+    profiles: Mapping[str, Profile]
+    hold: float = HOLD
+    poll: float = LONG_POLL_SECONDS
+
+
+async def call_tool(
+    asking: Asking, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
+) -> Result:
+    """Answer one `tools/call`, asking the person on the way when that is needed."""
+    scope = context.request.scope  # type: ignore[union-attr]
+    return await _Leg(asking, context, params, scope[CALLER], scope[PRESENCE]).run()
+
+
+@dataclass
+class _Leg:
+    """One request of a call: the only one, or one of several (2026-07-28)."""
+
+    asking: Asking
+    context: ServerRequestContext[Any, Any]
+    params: CallToolRequestParams
+    caller: Caller
+    presence: Presence
+    asked: dict[str, list[str]] = field(default_factory=dict)
+
+    async def run(self) -> Result:
+        try:
+            if self.modern and self.params.request_state is not None:
+                pending = await self._resume(CallState.parse(self.params.request_state))
+                if pending is not None:
+                    return pending
+            return await self._call()
+        except ValetError as error:
+            return failure(error)
+
+    # The call --------------------------------------------------------------------------------
+
+    async def _call(self) -> Result:
+        while True:
+            # What comes now may have an effect: only for a client that is still there.
+            await anyio.lowlevel.checkpoint()
+            self.presence.check()
+            try:
+                outcome = await self.asking.calls.call(
+                    self.caller, self.params.name, self.params.arguments or {}
+                )
+            except NeedsAuthorization as needs:
+                question = await self._ask(needs)
+                if question is not None:
+                    return question
+            else:
+                return success(outcome, wrap=not self.modern)
+
+    async def _ask(self, needs: NeedsAuthorization) -> InputRequiredResult | None:
+        """Ask in the form the client knows; None when the person has already signed in.
+
+        Raises `ValetError` with which the call ends.
+        """
+        self._note(needs)
+        transaction = self.asking.transactions.create(
+            self.caller, provider=needs.provider, scopes=needs.scopes, reason=needs.reason
+        )
+        if self.modern and self.url:
+            return self._question(transaction, CallState(transaction.id, self.asked))
+        if self.url and self.context.session.can_send_request:
+            transaction = await self._push(transaction)
+        else:
+            transaction = await self._wait(transaction, self.asking.hold)
+        if not transaction.state.final:
+            raise ValetError("authorization_required", provider=transaction.provider)
+        self._end(transaction)
+        return None
+
+    def _note(self, needs: NeedsAuthorization) -> None:
+        """Remember what is asked for; refuse to ask for the same twice in one call (L17)."""
+        before = self.asked.get(needs.provider)
+        if before is not None and needs.scopes <= set(before):
+            title = self.asking.profiles[needs.provider].title
+            if needs.missing:
+                raise ValetError("scope_missing", scopes=needs.missing, provider=title)
+            raise ValetError("sign_in_failed", provider=title, what="it refuses the new sign-in")
+        self.asked[needs.provider] = sorted({*(before or ()), *needs.scopes})
+
+    def _end(self, transaction: Transaction) -> None:
+        """Raise the error of a sign-in that ended in any way but well (ES-14)."""
+        title = self.asking.profiles[transaction.provider].title
+        error = transaction.outcome(title)
+        if error is not None:
+            raise error
+
+    # 2026-07-28 ------------------------------------------------------------------------------
+
+    def _question(self, transaction: Transaction, state: CallState) -> InputRequiredResult:
+        params = ElicitRequestURLParams(message=self._message(transaction), url=transaction.url)
+        return InputRequiredResult(
+            input_requests={KEY: ElicitRequest(params=params)}, request_state=str(state)
+        )
+
+    async def _resume(self, state: CallState) -> Result | None:
+        """Take up a call that was waiting; None when it may go on now.
+
+        Raises `ValetError` when the sign-in did not come about, `MCPError` for a bad state.
+        """
+        self.asked = state.asked
+        transaction = self._own(state.transaction)
+        answer = self._answer()
+        if answer is not None and answer.action != "accept":
+            self.asking.transactions.end(transaction.id, answer.action)
+            title = self.asking.profiles[transaction.provider].title
+            code = "declined" if answer.action == "decline" else "cancelled"
+            raise ValetError(code, provider=title)
+        if answer is not None:
+            state = state.once_accepted()
+        if not state.accepted and not transaction.state.final:
+            return self._question(transaction, state)  # no answer yet: ask again (MS-10)
+        transaction = await self._wait(transaction, self.asking.poll)
+        if not transaction.state.final:
+            return InputRequiredResult(request_state=str(state))
+        self._end(transaction)
+        await anyio.lowlevel.checkpoint()
+        self.presence.check()
+        redeem(self.asking.vault, state, transaction.expires_at)
+        return None
+
+    def _own(self, transaction_id: str) -> Transaction:
+        """Return the caller's transaction; the seal binds it already, and here it is checked."""
+        transaction = self.asking.transactions.get(transaction_id)
+        if transaction is None:
+            raise refused()
+        if (transaction.principal, transaction.kernel_id) != (
+            self.caller.principal,
+            self.caller.kernel_id,
+        ):
+            raise refused()
+        return transaction
+
+    def _answer(self) -> ElicitResult | None:
+        """Return the client's answer to our question; other keys are ignored (MS-09)."""
+        answer = (self.params.input_responses or {}).get(KEY)
+        if answer is not None and not isinstance(answer, ElicitResult):
+            raise MCPError(code=INVALID_PARAMS, message="The answer does not fit the question")
+        return answer
+
+    # 2025-11-25 ------------------------------------------------------------------------------
+
+    async def _push(self, transaction: Transaction) -> Transaction:
+        """Ask with `elicitation/create`, in association with this request (ES-33), and wait.
+
+        The answer does not end the wait, the sign-in does: another card may finish it first, and
+        then the question is withdrawn.
+        """
+        elicitation = secrets.token_urlsafe(16)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._put, transaction, elicitation)
+            life = max(transaction.expires_at - transaction.created_at, 0.0)
+            transaction = await self._wait(transaction, life)
+            tasks.cancel_scope.cancel()
+        await self.context.session.send_elicit_complete(
+            elicitation, related_request_id=self.context.request_id
+        )
+        return transaction
+
+    async def _put(self, transaction: Transaction, elicitation: str) -> None:
+        try:
+            answer = await self.context.session.elicit_url(
+                self._message(transaction),
+                transaction.url,
+                elicitation,
+                related_request_id=self.context.request_id,
+            )
+            action = answer.action
+        except MCPError:
+            action = "cancel"  # a client that fails has not asked anybody (ES-14)
+        if action != "accept":
+            self.asking.transactions.end(transaction.id, action)
+
+    # Both ------------------------------------------------------------------------------------
+
+    async def _wait(self, transaction: Transaction, seconds: float) -> Transaction:
+        """Wait for the sign-in to end, at most `seconds`. Raises `Gone` when the client went."""
+        deadline = anyio.current_time() + seconds
+        title = self.asking.profiles[transaction.provider].title
+        told = 0.0
+        while not transaction.state.final:
+            left = deadline - anyio.current_time()
+            if left <= 0:
+                return transaction
+            told += 1
+            await self.context.session.report_progress(told, message=f"Waiting for {title}")
+            transaction = await self.asking.transactions.wait(
+                transaction.id, after=transaction.revision, timeout=min(left, _SLICE)
+            )
+            self.presence.check()
+        return transaction
+
+    def _message(self, transaction: Transaction) -> str:
+        title = self.asking.profiles[transaction.provider].title
+        return f"Sign in at {title}. {transaction.reason}"
+
+    @property
+    def modern(self) -> bool:
+        return self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    @property
+    def url(self) -> bool:
+        """Whether the client declared URL mode, in this request or its session (ES-03, PS-01)."""
+        capabilities = self.context.session.client_capabilities
+        elicitation = capabilities.elicitation if capabilities else None
+        return elicitation is not None and elicitation.url is not None

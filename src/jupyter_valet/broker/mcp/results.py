@@ -1,0 +1,88 @@
+"""Tools and outcomes in MCP's terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp_types import Tool as McpTool
+
+from ...wire.errors import ValetError
+from ...wire.mcp import META_ERROR, META_PROVIDER, META_TOOL, META_TOOLSET
+from ..calls import ToolOutcome
+from ..toolsets import Tool
+
+
+def listed(tools: Iterable[Tool]) -> list[McpTool]:
+    """Return the tools as `tools/list` shows them."""
+    return [
+        McpTool(
+            name=tool.name,
+            title=tool.operation.summary,
+            description=f"{tool.operation.summary} ({tool.source.title}).",
+            input_schema=tool.input_schema,
+            annotations=_annotations(tool),
+            _meta={
+                META_TOOLSET: tool.toolset,
+                META_TOOL: tool.operation.name,
+                META_PROVIDER: tool.provider,
+            },
+        )
+        for tool in tools
+    ]
+
+
+def _annotations(tool: Tool) -> ToolAnnotations:
+    method = tool.operation.method
+    return ToolAnnotations(
+        read_only_hint=tool.operation.access == "read",
+        destructive_hint=method in ("DELETE", "PUT", "PATCH"),
+        idempotent_hint=method in ("GET", "PUT", "DELETE"),
+        open_world_hint=True,
+    )
+
+
+def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
+    """Return the result of a call that reached upstream.
+
+    Data goes both ways, as text and structured: frameworks differ in which they read. `wrap` puts
+    what is not an object into `{"result": …}`, which 2025-11-25 demands of structured content.
+    """
+    error = outcome.error
+    content: list[ContentBlock] = [TextContent(text=_text(outcome.data))]
+    if error is not None:
+        content.insert(0, TextContent(text=words(error)))
+    return CallToolResult(
+        content=content,
+        structured_content=_structured(outcome.data, wrap),
+        is_error=error is not None,
+        _meta={META_ERROR: error.to_json()} if error is not None else None,
+    )
+
+
+def failure(error: ValetError) -> CallToolResult:
+    """Return an error result: fixed words for a model, and the error itself for our own client."""
+    return CallToolResult(
+        content=[TextContent(text=words(error))],
+        is_error=True,
+        _meta={META_ERROR: error.to_json()},
+    )
+
+
+def words(error: ValetError) -> str:
+    """Return the error in one line, its stable name first."""
+    return f"{error.code}: {error.message} {error.next}"
+
+
+def _text(data: Any) -> str:
+    if isinstance(data, str):
+        return data
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _structured(data: Any, wrap: bool) -> Any:
+    if isinstance(data, dict):
+        return data
+    return {"result": data} if wrap else data

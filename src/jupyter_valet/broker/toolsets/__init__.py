@@ -1,0 +1,11 @@
+"""Tools as data: operations of an HTTP API, what they take, and what they need.
+
+Nothing here makes a request or knows a credential. The built-in toolsets are a handful each; what
+an OpenAPI document describes becomes the same data.
+"""
+
+from .builtin import toolsets
+from .model import Operation, Parameter, Toolset
+from .tool import Tool
+
+__all__ = ["Operation", "Parameter", "Tool", "Toolset", "toolsets"]
