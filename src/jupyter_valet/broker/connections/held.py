@@ -1,0 +1,72 @@
+"""Connections as they were last read: a brokered call must not open the vault each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..oauth import TokenSet
+from ..vault import Record, Vault
+from .connection import KIND
+
+
+class Held:
+    """What the vault holds about connections, good while no other process has written.
+
+    All writes of this process go through `put` and `delete` (`Vault.data_version` does not show a
+    process its own).
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._version = -1
+        self._records: dict[str, Record] = {}
+        self._tokens: dict[str, tuple[int, TokenSet]] = {}
+
+    def all(self) -> list[Record]:
+        """Return every connection's record."""
+        self._refresh()
+        return list(self._records.values())
+
+    def record(self, id: str) -> Record | None:
+        """Return the record of a connection."""
+        self._refresh()
+        return self._records.get(id)
+
+    def tokens(self, record: Record) -> TokenSet:
+        """Return the credential in `record`, opened once."""
+        revision, tokens = self._tokens.get(record.id, (-1, None))
+        if tokens is None or revision != record.revision:
+            tokens = TokenSet.from_secret(record.payload)
+            self._tokens[record.id] = (record.revision, tokens)
+        return tokens
+
+    def put(self, id: str, meta: Mapping[str, Any], tokens: TokenSet, *, expect: int) -> Record:
+        """Write a connection, durable when this returns. Raises `Conflict`; then read again."""
+        try:
+            record = self._vault.put(KIND, id, meta, tokens.to_secret(), expect=expect)
+        except Exception:
+            self.forget()
+            raise
+        self._records[id] = record
+        self._tokens[id] = (record.revision, replace(tokens, extra=frozenset()))
+        return record
+
+    def delete(self, id: str) -> bool:
+        """Remove a connection; False when it was gone."""
+        self.forget()
+        return self._vault.delete(KIND, id)
+
+    def forget(self) -> None:
+        """Read everything again when next asked."""
+        self._version = -1
+        self._tokens.clear()
+
+    def _refresh(self) -> None:
+        version = self._vault.data_version()
+        if version == self._version:
+            return
+        self._records = {record.id: record for record in self._vault.list(KIND)}
+        self._tokens = {i: kept for i, kept in self._tokens.items() if i in self._records}
+        self._version = version

@@ -1,0 +1,169 @@
+"""What a provider is like, as data: endpoints, scopes in words, and where it departs from the RFCs.
+
+No `if provider == …` exists anywhere: a quirk is a field here, and the flow reads the field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from ..egress.origin import Origin, split_url
+
+TokenAuth = Literal["client_secret_post", "client_secret_basic", "none", ""]
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which members of the identity answer say who the account is (L26).
+
+    `id` is what the account is known by for ever, `label` the first present is shown to the person.
+    """
+
+    id: str = "sub"
+    label: tuple[str, ...] = ("preferred_username", "email", "name", "sub")
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """How a token is revoked: RFC 7009, or a request of the provider's own."""
+
+    style: Literal["rfc7009", "delete_json"] = "rfc7009"
+    url: str = ""
+    """For `delete_json`: DELETE with HTTP Basic client authentication and `{"access_token": …}`;
+    `{client_id}` is filled in."""
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """Where a provider departs from the specifications; the defaults are the specifications."""
+
+    granted_scope_separators: str = " "
+    """Characters that separate scopes in a token response."""
+    scope_aliases: Mapping[str, str] = NOTHING
+    """Other names under which the provider returns a scope, to the name we use."""
+    implied_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A scope, to the narrower ones that it contains; the provider may leave those out."""
+    error_words: Mapping[str, str] = NOTHING
+    """The provider's own error codes, to the codes of RFC 6749 §5.2."""
+    dead_grant: str = ""
+    """Why this provider ends a sign-in by itself, in words."""
+    subtype_words: Mapping[str, str] = NOTHING
+    """`error_subtype` values with `invalid_grant`, to what they mean in words."""
+    accepts_form_answers: bool = False
+    """Whether the token endpoint may answer form-encoded (before RFC 6749 it was free to)."""
+    iss: Literal["if_present", "required"] = "if_present"
+    """Whether the callback must carry `iss`; discovered metadata may demand it too (RFC 9207)."""
+    offline_scope: str = ""
+    """Scope that is added when the metadata announces it, so that a refresh token is issued."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A provider: an authorization server and the API hosts that its credential may go to."""
+
+    name: str
+    title: str
+    issuer: str
+    origins: tuple[Origin, ...]
+    authorization_endpoint: str = ""
+    """Empty: the endpoints are discovered from the issuer (RFC 8414)."""
+    token_endpoint: str = ""
+    userinfo_endpoint: str = ""
+    revocation_endpoint: str = ""
+    revocation: Revocation = Revocation()
+    identity: Identity = Identity()
+    identity_scopes: tuple[str, ...] = ()
+    """Scopes without which the identity endpoint does not answer; always asked for."""
+    default_scopes: tuple[str, ...] = ()
+    scope_words: Mapping[str, str] = NOTHING
+    scope_separator: str = " "
+    token_auth: TokenAuth = ""
+    """How the client authenticates; empty: as the metadata says."""
+    public_client_id: str = ""
+    """A client registered beforehand that has no secret, e.g. the demo's."""
+    authorize_params: Mapping[str, str] = NOTHING
+    select_account_params: Mapping[str, str] = field(
+        default_factory=lambda: {"prompt": "select_account"}
+    )
+    token_params: Mapping[str, str] = NOTHING
+    register_url: str = ""
+    loopback: bool = False
+    """Whether all of it is on this machine; otherwise none of it may be (BP-10, BP-11)."""
+    quirks: Quirks = Quirks()
+    configured: bool = False
+    """Whether it came from the person's configuration rather than from this package."""
+
+    @property
+    def discovered(self) -> bool:
+        """Whether the endpoints come from the issuer's metadata."""
+        return not self.authorization_endpoint
+
+    @property
+    def provider_host(self) -> str:
+        """Host that the browser will be sent to, or of the issuer when that is discovered."""
+        return split_url(self.authorization_endpoint or self.issuer)[0].host
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of where secrets would be sent, for profiles that a configuration file can change.
+
+        A stored app or connection is good only for the fingerprint it was made under, so editing
+        the file cannot redirect an old refresh token (L10). Empty for the built-in ones.
+        """
+        if not self.configured:
+            return ""
+        where = [
+            self.issuer,
+            self.authorization_endpoint,
+            self.token_endpoint,
+            self.userinfo_endpoint,
+            self.revocation_endpoint,
+            sorted(map(str, self.origins)),
+            self.loopback,
+        ]
+        return hashlib.sha256(json.dumps(where).encode()).hexdigest()
+
+    def words(self, scope: str) -> str:
+        """Return `scope` in words for a person, or its name when nobody wrote words for it."""
+        return self.scope_words.get(self._alias(scope), scope)
+
+    def to_ask(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Return what must be asked for: `scopes` (or the defaults) and those for the identity."""
+        asked = frozenset(map(self._alias, scopes)) or frozenset(self.default_scopes)
+        return asked | frozenset(self.identity_scopes)
+
+    def normalise(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Return `scopes` under our names, with everything that they contain (RS-10).
+
+        Two sets can be compared after this and not before: Google renames scopes, GitHub leaves
+        out those that another one contains. The offline scope is no permission, so it is dropped.
+        """
+        found: set[str] = set()
+        pending = [self._alias(scope) for scope in scopes]
+        while pending:
+            scope = pending.pop()
+            if scope not in found:
+                found.add(scope)
+                pending += self.quirks.implied_scopes.get(scope, ())
+        return frozenset(found - {self.quirks.offline_scope})
+
+    def minimal(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Return `scopes` without those that another of them contains: for showing and asking."""
+        named = {self._alias(scope) for scope in scopes}
+        contained = {
+            inner
+            for scope in named
+            for inner in self.normalise([scope]) - {scope}
+            if scope not in self.normalise([inner])
+        }
+        return frozenset(named - contained)
+
+    def _alias(self, scope: str) -> str:
+        return self.quirks.scope_aliases.get(scope, scope)
