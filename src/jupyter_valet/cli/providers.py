@@ -1,0 +1,126 @@
+"""`jupyter valet provider`: the person's own OAuth app at a provider.
+
+The client id and secret are typed here and go into the vault; nothing of them is an argument, so
+they are in no shell history and no list of processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from getpass import getpass
+from typing import TYPE_CHECKING, Any
+
+from ..wire.errors import ValetError
+from ..wire.routes import PAGE_CALLBACK
+from .opening import AUDIT_FILE, add_options, state_dir, vault
+from .table import table
+
+if TYPE_CHECKING:
+    from jupyter_server.config_manager import BaseJSONConfigManager
+
+    from ..broker.oauth import OAuthApp, Profile
+    from ..broker.vault import Vault
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands to the command line."""
+    command = commands.add_parser(
+        "provider", help="add, list or remove OAuth apps", description=__doc__
+    )
+    actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add = actions.add_parser("add", help="store the client id and secret of your app")
+    add.add_argument("name", help="github, google, or a name of your own")
+    add.add_argument("--issuer", default="", help="issuer URL of a provider of your own")
+    listed = actions.add_parser("list", help="list the apps that are stored")
+    remove = actions.add_parser("remove", help="forget an app")
+    remove.add_argument("name")
+    for action, run in ((add, run_add), (listed, run_list), (remove, run_remove)):
+        add_options(action)
+        action.set_defaults(run=run)
+
+
+def run_add(arguments: argparse.Namespace) -> int:
+    """Ask for the app and store it."""
+    known = _known(arguments.name, arguments.issuer)
+    profile = known[arguments.name]
+    print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
+    print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
+    app = _ask(profile)
+    with vault(arguments) as opened:
+        _save(arguments, opened, known, app)
+    print(f"Stored. Run %connect {profile.name} in a notebook.")
+    return 0
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Print the apps, without their secrets."""
+    with vault(arguments) as opened:
+        records = opened.list("oauth_app")
+    rows = [
+        (r.id, str(r.meta.get("client_id", "")), str(r.meta.get("issuer", ""))) for r in records
+    ]
+    print(table(("provider", "client id", "issuer"), rows) if rows else "No app is stored.")
+    return 0
+
+
+def run_remove(arguments: argparse.Namespace) -> int:
+    """Forget one app; connections made with it can no longer be refreshed."""
+    with vault(arguments) as opened:
+        if not opened.delete("oauth_app", arguments.name):
+            raise ValetError("not_found", what=f"app for {arguments.name}")
+    print(f"The app for {arguments.name} is forgotten here; it still exists at the provider.")
+    return 0
+
+
+def _known(name: str, issuer: str) -> dict[str, Profile]:
+    """Return the providers; one with an issuer of its own goes into the configuration."""
+    from ..broker.oauth import profiles
+
+    config = _configured()
+    known = profiles({**config, name: {"issuer": issuer}} if issuer else config)
+    if name not in known:
+        raise ValetError("unknown_provider", provider=name)
+    if issuer:
+        _configuration().update(_SECTION, {_APP: {"providers": {name: {"issuer": issuer}}}})
+    return known
+
+
+def _save(
+    arguments: argparse.Namespace, opened: Vault, known: dict[str, Profile], app: OAuthApp
+) -> None:
+    from ..broker.audit import Audit
+    from ..broker.connections import Connections
+    from ..broker.oauth import OAuthClient
+
+    audit = Audit(state_dir(arguments) / AUDIT_FILE, opened.key("audit"), lambda *_: None)
+    Connections(opened, OAuthClient(), known, audit).save_app(app)
+
+
+_SECTION = "jupyter_server_config"
+_APP = "ValetExtension"
+
+
+def _configuration() -> BaseJSONConfigManager:
+    """Return the person's own Jupyter configuration: jupyter_server_config.json."""
+    from jupyter_core.paths import jupyter_config_dir
+    from jupyter_server.config_manager import BaseJSONConfigManager
+
+    return BaseJSONConfigManager(config_dir=jupyter_config_dir())
+
+
+def _configured() -> dict[str, dict[str, Any]]:
+    providers: dict[str, dict[str, Any]] = (
+        _configuration().get(_SECTION).get(_APP, {}).get("providers", {})
+    )
+    return providers
+
+
+def _ask(profile: Profile) -> OAuthApp:
+    from ..broker.oauth import OAuthApp
+    from ..broker.secret import Secret
+
+    client_id = input("Client id: ").strip()
+    secret = getpass("Client secret (empty for a public client): ").strip()
+    if not client_id:
+        raise ValetError("bad_request", what="the client id is empty")
+    return OAuthApp(profile.name, profile.issuer, client_id, Secret(secret) if secret else None)

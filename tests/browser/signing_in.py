@@ -1,0 +1,64 @@
+"""What a person does between the card and the last page, one function a page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from jlab import Notebook
+from playwright.sync_api import Locator, Page
+
+TIMEOUT = 30_000
+"""Milliseconds; loading the broker's parts for the first time takes seconds on a busy machine."""
+
+
+def card(notebook: Notebook, index: int) -> Locator:
+    """Return the newest card of a cell."""
+    return notebook.cell(index).locator(".jv-card").last
+
+
+def sign_in_link(notebook: Notebook, index: int) -> Locator:
+    """Return the one link of a cell's card, once it is there."""
+    link = card(notebook, index).locator("a.jv-sign-in")
+    link.wait_for(timeout=TIMEOUT)
+    return link
+
+
+@contextmanager
+def consent_page(notebook: Notebook, index: int) -> Iterator[Page]:
+    """Press *Sign in* in a cell's card; yield the tab that opens, and close it at the end."""
+    link = sign_in_link(notebook, index)
+    with notebook.page.context.expect_page() as opened:
+        link.click()
+    tab = opened.value
+    tab.locator("#approve").wait_for(timeout=TIMEOUT)
+    try:
+        yield tab
+    finally:
+        tab.close()
+
+
+def approve(tab: Page) -> None:
+    """Approve on our page; the tab is at the provider afterwards."""
+    tab.locator("#approve").click(timeout=TIMEOUT)
+    tab.wait_for_url("**/authorize?**", timeout=TIMEOUT)
+
+
+def allow(tab: Page, person: str = "Amara Okafor", untick: Collection[str] = ()) -> None:
+    """Choose who signs in at the demo provider, unless it knows, and what is allowed there."""
+    allow_button = tab.get_by_role("button", name="Allow")
+    choice = tab.get_by_role("button", name=person)
+    allow_button.or_(choice).first.wait_for(timeout=TIMEOUT)
+    if choice.is_visible():
+        choice.click()
+    for scope in untick:
+        tab.locator(f"input[value='{scope}']").uncheck()
+    allow_button.click()
+    tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
+
+
+def sign_in(notebook: Notebook, index: int, untick: Collection[str] = ()) -> None:
+    """Do all of it for the card of a cell."""
+    with consent_page(notebook, index) as tab:
+        approve(tab)
+        allow(tab, untick=untick)
