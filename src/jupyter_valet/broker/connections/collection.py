@@ -6,11 +6,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...wire.errors import ValetError
 from ...wire.views import ConnectionView
-from ..audit import Audit
 from ..oauth import Account, OAuthApp, OAuthClient, Profile, TokenSet
 from ..secret import Secret
 from ..vault import Conflict, Record, Vault
@@ -18,6 +17,9 @@ from .apps import Apps
 from .connection import ACTIVE, Connection, connection_id, from_record, new_meta, view
 from .freshness import Freshness
 from .held import Held
+
+if TYPE_CHECKING:
+    from ..audit import Audit
 
 USED_SECONDS = 300.0
 """How old the stored `last_used_at` may become before a use costs a write."""

@@ -9,14 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from ..egress.origin import Origin, split_url
 
 TokenAuth = Literal["client_secret_post", "client_secret_basic", "none", ""]
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -46,15 +43,15 @@ class Quirks:
 
     granted_scope_separators: str = " "
     """Characters that separate scopes in a token response."""
-    scope_aliases: Mapping[str, str] = NOTHING
+    scope_aliases: Mapping[str, str] = field(default_factory=dict)
     """Other names under which the provider returns a scope, to the name we use."""
     implied_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """A scope, to the narrower ones that it contains; the provider may leave those out."""
-    error_words: Mapping[str, str] = NOTHING
+    error_words: Mapping[str, str] = field(default_factory=dict)
     """The provider's own error codes, to the codes of RFC 6749 §5.2."""
     dead_grant: str = ""
     """Why this provider ends a sign-in by itself, in words."""
-    subtype_words: Mapping[str, str] = NOTHING
+    subtype_words: Mapping[str, str] = field(default_factory=dict)
     """`error_subtype` values with `invalid_grant`, to what they mean in words."""
     accepts_form_answers: bool = False
     """Whether the token endpoint may answer form-encoded (before RFC 6749 it was free to)."""
@@ -82,17 +79,17 @@ class Profile:
     identity_scopes: tuple[str, ...] = ()
     """Scopes without which the identity endpoint does not answer; always asked for."""
     default_scopes: tuple[str, ...] = ()
-    scope_words: Mapping[str, str] = NOTHING
+    scope_words: Mapping[str, str] = field(default_factory=dict)
     scope_separator: str = " "
     token_auth: TokenAuth = ""
     """How the client authenticates; empty: as the metadata says."""
     public_client_id: str = ""
     """A client registered beforehand that has no secret, e.g. the demo's."""
-    authorize_params: Mapping[str, str] = NOTHING
+    authorize_params: Mapping[str, str] = field(default_factory=dict)
     select_account_params: Mapping[str, str] = field(
         default_factory=lambda: {"prompt": "select_account"}
     )
-    token_params: Mapping[str, str] = NOTHING
+    token_params: Mapping[str, str] = field(default_factory=dict)
     register_url: str = ""
     loopback: bool = False
     """Whether all of it is on this machine; otherwise none of it may be (BP-10, BP-11)."""
