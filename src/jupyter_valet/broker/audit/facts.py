@@ -1,0 +1,73 @@
+"""The actions and facts that may be recorded: the same list as the event schema has."""
+
+from __future__ import annotations
+
+ACTIONS = frozenset(
+    {
+        "app.saved",
+        "app.ended",
+        "connection.made",
+        "connection.refreshed",
+        "connection.used",
+        "connection.refused",
+        "connection.ended",
+        "connection.revoked",
+        "transaction.opened",
+        "transaction.approved",
+        "transaction.done",
+        "transaction.declined",
+        "transaction.cancelled",
+        "transaction.expired",
+        "transaction.failed",
+        "vault.opened",
+        "vault.unlocked",
+        "vault.refused",
+        "vault.rotated",
+    }
+)
+
+FACTS: dict[str, type | tuple[type, ...]] = {
+    "reason": str,
+    "method": str,
+    "host": str,
+    "scopes": str,
+    "status": int,
+    "size": int,
+    "milliseconds": (int, float),
+    "attempt": int,
+    "key_version": int,
+}
+"""Facts besides the fixed fields, by name, with their types."""
+
+LONGEST = 200
+"""Characters of a text in the log."""
+
+Fact = str | int | float | bool
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line: no control, bidirectional or other invisible characters."""
+    shown = text if text.isprintable() else "".join(filter(str.isprintable, text))
+    return shown[:LONGEST]
+
+
+def checked(
+    action: str, principal: str, outcome: str, fields: dict[str, str], facts: dict[str, Fact]
+) -> dict[str, Fact]:
+    """Return what is recorded: the fields that say something, and the facts.
+
+    Raises `ValueError` for an action or fact that is not on the list, and `TypeError` for a fact of
+    another type: somebody would have to think first about whether it may be recorded at all.
+    """
+    if action not in ACTIONS:
+        raise ValueError(f"no action of the audit: {action}")
+    event: dict[str, Fact] = {"action": action}
+    event.update(principal=plain(principal), outcome=plain(outcome))
+    event.update({name: plain(text) for name, text in fields.items() if text})
+    for name, fact in facts.items():
+        if name not in FACTS:
+            raise ValueError(f"no fact of the audit: {name}")
+        if isinstance(fact, bool) or not isinstance(fact, FACTS[name]):
+            raise TypeError(f"another type of fact than the audit has: {name}")
+        event[name] = plain(fact) if isinstance(fact, str) else fact
+    return event
