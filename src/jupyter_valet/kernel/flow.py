@@ -243,7 +243,7 @@ def verdict(view: TransactionView) -> Verdict:
         case TransactionState.EXPIRED:
             return Verdict("cancel", ValetError("expired", provider=title))
         case TransactionState.FAILED:
-            what = view.error or "the provider gave no reason"
+            what = view.error.rstrip(".") or "the provider gave no reason"
             return Verdict("cancel", ValetError("sign_in_failed", provider=title, what=what))
         case _:
             return Verdict("cancel", ValetError("cancelled", provider=title))

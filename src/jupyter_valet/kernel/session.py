@@ -191,6 +191,7 @@ def _reply(answer: Answer, number: int) -> dict[str, Any]:
     if answer.content_type == "text/event-stream":
         for message in mcp.events(answer.lines()):
             if mcp.is_reply(message, number):
+                answer.skip_rest()
                 return message
         raise OSError("the stream ended without a reply")
     body = answer.body()

@@ -75,7 +75,7 @@ class Parameters:
             next(python for python, json_name in self._names.items() if json_name == name),
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=default,
-            annotation=annotation(schema),
+            annotation=_optional(annotation(schema)) if default is None else annotation(schema),
         )
 
     def _line(self, python: str, json_name: str) -> str:
@@ -101,6 +101,10 @@ def annotation(schema: Any) -> Any:
         item = annotation(schema["items"])
         return list if item is Any else list[item]  # type: ignore[valid-type]
     return _TYPES.get(kind, Any) if isinstance(kind, str) else Any
+
+
+def _optional(kind: Any) -> Any:
+    return kind if kind is None or kind is Any else kind | None
 
 
 def _union(kinds: list[Any]) -> Any:

@@ -29,6 +29,7 @@ MAX_BODY = 64_000_000
 """Bytes of one answer: more is a fault, not data."""
 
 _MAX_IDLE = 8
+_REST_SECONDS = 0.25
 
 
 class Stopped(Exception):
@@ -129,11 +130,11 @@ class Transport:
         self, connection: http.client.HTTPConnection, request: Request, stop: Stop
     ) -> Answer:
         headers = {"Authorization": self._authorization, **request.headers}
-        patient = _patient_response(stop, request.idle)
-        connection.response_class = patient  # type: ignore[assignment]
+        wait = _Wait(stop, request.idle)
+        connection.response_class = _patient_response(wait)  # type: ignore[assignment]
         try:
             connection.request(request.method, request.path, request.body, headers)
-            return Answer(connection.getresponse())
+            return Answer(connection.getresponse(), wait)
         except (OSError, http.client.HTTPException) as error:
             raise Lost(sent=True) from error
 
@@ -141,8 +142,8 @@ class Transport:
 class Answer:
     """An HTTP answer whose body has not been read yet."""
 
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self._response = response
+    def __init__(self, response: http.client.HTTPResponse, wait: _Wait) -> None:
+        self._response, self._wait = response, wait
         self.status = response.status
         self.content_type = response.headers.get_content_type()
 
@@ -168,6 +169,15 @@ class Answer:
             if total > MAX_BODY:
                 raise OSError("the answer is too large")
             yield line.rstrip(b"\r\n")
+
+    def skip_rest(self) -> None:
+        """Read to the end of a stream whose news is in, if it is near: keeps the connection."""
+        self._wait.idle = _REST_SECONDS
+        try:
+            for _ in self.lines():
+                pass
+        except (OSError, http.client.HTTPException):
+            return  # no end in sight: the connection is closed instead
 
 
 class _Pool:
@@ -211,34 +221,46 @@ class _Pool:
             self._pid, self._idle = os.getpid(), []
 
 
+class _Wait:
+    """How long to wait for the next bytes, and who may end the wait."""
+
+    def __init__(self, stop: Stop, idle: float) -> None:
+        self.stop, self.idle = stop, idle
+
+    def readable(self, sock: socket.socket) -> None:
+        """Wait for data. Raises `Stopped`, and `TimeoutError` after `idle` seconds of silence."""
+        deadline = time.monotonic() + self.idle
+        while True:
+            if self.stop():
+                raise Stopped
+            left = deadline - time.monotonic()
+            if _readable(sock, max(0.0, min(SLICE, left))):
+                return
+            if left <= 0:
+                raise TimeoutError("the broker is silent")
+
+
 class _PatientSocket:
     """The socket as `http.client` reads it: each read waits in slices."""
 
-    def __init__(self, sock: socket.socket, stop: Stop, idle: float) -> None:
-        self._sock, self._stop, self._idle = sock, stop, idle
+    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
+        self._sock, self._wait = sock, wait
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Return the reader that `http.client.HTTPResponse` asks for."""
-        return io.BufferedReader(_PatientReader(self._sock, self._stop, self._idle))
+        return io.BufferedReader(_PatientReader(self._sock, self._wait))
 
 
 class _PatientReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, stop: Stop, idle: float) -> None:
-        self._sock, self._stop, self._idle = sock, stop, idle
+    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
+        self._sock, self._wait = sock, wait
         self._raw = sock.makefile("rb", buffering=0)  # keeps the socket open until this is closed
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        deadline = time.monotonic() + self._idle
-        while not _readable(self._sock, SLICE):
-            if self._stop():
-                raise Stopped
-            if time.monotonic() > deadline:
-                raise TimeoutError("the broker is silent")
-        if self._stop():
-            raise Stopped
+        self._wait.readable(self._sock)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -247,10 +269,10 @@ class _PatientReader(io.RawIOBase):
         super().close()
 
 
-def _patient_response(stop: Stop, idle: float) -> Callable[..., http.client.HTTPResponse]:
+def _patient_response(wait: _Wait) -> Callable[..., http.client.HTTPResponse]:
     def make(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(
-            _PatientSocket(sock, stop, idle),  # type: ignore[arg-type]
+            _PatientSocket(sock, wait),  # type: ignore[arg-type]
             *args,
             **kwargs,
         )

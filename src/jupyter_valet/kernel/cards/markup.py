@@ -20,8 +20,8 @@ def stylesheet() -> str:
 def page(face: Face) -> str:
     """Return the whole card as HTML, for front ends without widgets and for the saved notebook."""
     actions = f'<p class="jv-actions">{sign_in(face)}</p>' if face.live else ""
-    hint = f'<p class="jv-hint">{escape(decline_hint(button=False))}</p>' if face.live else ""
-    return f'<div class="jv-card">{facts(face)}{actions}{status(face)}{hint}</div>'
+    below = hint(button=False) if face.live else ""
+    return f'<div class="jv-card">{facts(face)}{actions}{status(face)}{below}</div>'
 
 
 def facts(face: Face) -> str:
@@ -60,11 +60,14 @@ def status(face: Face) -> str:
     )
 
 
-def decline_hint(*, button: bool) -> str:
+def hint(*, button: bool) -> str:
     """Return how to say no (EC-05, EC-18)."""
-    if button:
-        return "Interrupting the kernel cancels as well."
-    return "To decline, press Decline on that page, or interrupt the kernel."
+    words = (
+        "Interrupting the kernel cancels as well."
+        if button
+        else "To decline, press Decline on that page, or interrupt the kernel."
+    )
+    return f'<p class="jv-hint">{words}</p>'
 
 
 def text(face: Face) -> str:

@@ -85,17 +85,18 @@ class _Widgets:
 
     def __init__(self, kit: Any, now: Face, declined: threading.Event | None) -> None:
         self._kit = kit
-        self._facts = kit.HTML(markup.facts(now))
-        self._sign_in = kit.HTML(markup.sign_in(now))
-        self._status = kit.HTML(markup.status(now))
-        self._hint = kit.HTML(_hint(button=declined is not None))
+        # One layout and one style for all of them: each is a message to the front end.
+        self._layout = kit.Layout()
+        self._hint = markup.hint(button=declined is not None)
+        self._facts = kit.HTML(markup.facts(now), layout=self._layout)
+        self._sign_in = self._html(markup.sign_in(now))
+        self._status = self._html(markup.status(now) + self._hint)
         self._buttons: list[Any] = []
         if declined is not None:
             self._buttons.append(self._button("Decline", declined))
-        self._actions = kit.HBox([self._sign_in, *self._buttons])
-        self._actions.add_class("jv-actions")
-        self._box = kit.VBox([self._facts, self._actions, self._status, self._hint])
-        self._box.add_class("jv-card")
+        self._actions = self._group(kit.HBox, [self._sign_in, *self._buttons], "jv-actions")
+        parts = [self._facts, self._actions, self._status]
+        self._box = self._group(kit.VBox, parts, "jv-card")
 
     def reference(self) -> dict[str, Any]:
         """Return the widget's entry in the output."""
@@ -113,7 +114,7 @@ class _Widgets:
 
     def update(self, now: Face) -> None:
         """Change the status line, and it alone: the focus stays where it is."""
-        self._status.value = markup.status(now)
+        self._status.value = markup.status(now) + self._hint
 
     def offer_again(self, now: Face, again: threading.Event) -> None:
         """Replace the link by *Try again*."""
@@ -127,32 +128,26 @@ class _Widgets:
 
     def blank(self) -> None:
         """Take the link and the address out of the widgets' state."""
-        for part in (self._facts, self._sign_in, self._status, self._hint):
+        for part in (self._facts, self._sign_in, self._status):
             part.value = ""
 
     def close(self) -> None:
         """Close the models, so that no state of them is saved."""
-        for part in (self._facts, self._sign_in, self._status, self._hint, *self._buttons):
-            _close(part)
-        for box in (self._actions, self._box):
-            _close(box)
+        views = [self._facts, self._sign_in, self._status, *self._buttons]
+        styles = [self._facts.style, *(button.style for button in self._buttons)]
+        for widget in (*views, self._actions, self._box, *styles, self._layout):
+            widget.close()
+
+    def _html(self, value: str) -> Any:
+        return self._kit.HTML(value, layout=self._layout, style=self._facts.style)
+
+    def _group(self, kind: Any, children: list[Any], name: str) -> Any:
+        return kind(children, layout=self._layout, _dom_classes=(name,))
 
     def _button(self, label: str, flag: threading.Event) -> Any:
-        button = self._kit.Button(description=label, tooltip=label)
+        button = self._kit.Button(description=label, tooltip=label, layout=self._layout)
         button.on_click(lambda _button: flag.set())
         return button
-
-
-def _hint(*, button: bool) -> str:
-    return f'<p class="jv-hint">{markup.decline_hint(button=button)}</p>'
-
-
-def _close(widget: Any) -> None:
-    """Close a widget with its layout and style, which are models of their own."""
-    for name in ("layout", "style"):
-        if (part := getattr(widget, name, None)) is not None:
-            part.close()
-    widget.close()
 
 
 def _widgets(now: Face, declined: threading.Event | None) -> _Widgets | None:
