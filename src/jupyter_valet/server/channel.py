@@ -1,0 +1,139 @@
+"""The server's end of the control channel: requests out, answers and events in.
+
+Reading and writing have a thread each, so neither a slow broker nor a full pipe stalls the event
+loop, and the same code serves every platform and every kind of loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import IO, Any
+
+from ..wire.errors import RemoteError, ValetError
+
+Answer = Future[dict[str, Any]]
+OnEvent = Callable[[str, dict[str, Any]], None]
+
+
+class Exchange:
+    """Who waits for which answer; any thread may call it.
+
+    It does no input or output of its own.
+    """
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, Answer] = {}
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def ask(self, method: str, params: dict[str, Any]) -> tuple[bytes, Answer]:
+        """Return the line to send and the future of its answer.
+
+        Raises `ValetError` ("broker_unreachable") once the channel has ended.
+        """
+        answer: Answer = Future()
+        with self._lock:
+            if self._ended:
+                raise ValetError("broker_unreachable")
+            request_id = next(self._ids)
+            self._waiting[request_id] = answer
+        message = {"id": request_id, "method": method, "params": params}
+        return json.dumps(message, separators=(",", ":")).encode() + b"\n", answer
+
+    def receive(self, line: bytes) -> None:
+        """Take one line of the broker's.
+
+        Raises `ValueError` when it is not of the protocol: such a broker must not be believed.
+        """
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ValueError("not a message")  # noqa: TRY004 (as for a line that is not JSON)
+        if "event" in message:
+            self._on_event(str(message["event"]), _object(message.get("params")))
+            return
+        with self._lock:
+            answer = self._waiting.pop(message.get("id"), None)  # type: ignore[arg-type]
+        if answer is None:
+            raise ValueError("an answer that nobody waits for")
+        with contextlib.suppress(InvalidStateError):  # whoever asked has gone
+            if "error" in message:
+                answer.set_exception(RemoteError({"error": message["error"]}))
+            else:
+                answer.set_result(_object(message.get("result")))
+
+    def end(self) -> None:
+        """Tell everybody who waits that no answer will come."""
+        with self._lock:
+            self._ended = True
+            waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
+            with contextlib.suppress(InvalidStateError):
+                answer.set_exception(ValetError("broker_unreachable"))
+
+
+class Channel:
+    """An `Exchange` over two pipes."""
+
+    def __init__(
+        self,
+        reader: IO[bytes],
+        writer: IO[bytes],
+        *,
+        on_event: OnEvent,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._exchange = Exchange(on_event)
+        self._on_end = on_end
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        for target, name in ((self._read, "valet-control-in"), (self._write, "valet-control-out")):
+            threading.Thread(target=target, daemon=True, name=name).start()
+
+    async def ask(self, method: str, params: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a request and return its result.
+
+        Raises what the broker answered (`RemoteError`), or `ValetError` ("broker_unreachable") when
+        it ended or did not answer within `seconds`.
+        """
+        line, answer = self._exchange.ask(method, params)
+        self._outbox.put(line)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(answer), seconds)
+        except TimeoutError:
+            raise ValetError("broker_unreachable") from None
+
+    def close(self) -> None:
+        """Close the broker's input, once what is queued has been written."""
+        self._outbox.put(None)
+
+    def _read(self) -> None:
+        try:
+            with contextlib.suppress(OSError, ValueError), self._reader:
+                for line in self._reader:
+                    self._exchange.receive(line)
+        finally:
+            self._exchange.end()
+            self._outbox.put(None)
+            self._on_end()
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError, ValueError), self._writer:
+            while (line := self._outbox.get()) is not None:
+                self._writer.write(line)
+                self._writer.flush()
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004
+    return value
