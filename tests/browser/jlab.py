@@ -258,7 +258,8 @@ class Notebook:
 
     def text(self, index: int) -> str:
         """Return the outputs of a cell as a person reads them."""
-        return "\n".join(self.cell(index).locator(".jp-OutputArea-output").all_inner_texts())
+        shown = self.cell(index).locator(".jp-OutputArea-output").all_inner_texts()
+        return "\n".join(shown).strip()
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """Return the outputs of a cell as the notebook's model holds them."""

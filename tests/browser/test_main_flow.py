@@ -30,7 +30,7 @@ def test_the_next_call_asks_nothing(notebook: Notebook) -> None:
     sign_in(notebook, notebook.start_code(CALL))
     again = notebook.start_code(CALL)
     notebook.wait_done(again)
-    assert notebook.text(again).strip() == "4 open issues"
+    assert notebook.text(again) == "4 open issues"
 
 
 def test_the_saved_notebook_keeps_no_live_link(notebook: Notebook) -> None:

@@ -6,11 +6,12 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .opening import AUDIT_FILE, add_options, state_dir, vault
-from .table import table
+from .table import printable
 
 _POLL_SECONDS = 0.5
 
@@ -62,5 +63,7 @@ def _events(path: Path, *, follow: bool) -> Iterator[dict[str, Any]]:
 
 
 def _line(event: dict[str, Any]) -> str:
-    names = ("time", "action", "outcome", "provider", "account", "tool", "notebook")
-    return table([str(event.get(name, "") or "-") for name in names], [])
+    when = f"{datetime.fromtimestamp(event['time']):%Y-%m-%d %H:%M:%S}"
+    names = ("action", "outcome", "provider", "account", "tool", "notebook")
+    facts = (printable(str(event[name])) for name in names if event.get(name))
+    return "  ".join((when, *facts))

@@ -96,12 +96,12 @@ def _save(
     Connections(opened, OAuthClient(), known, audit).save_app(app)
 
 
-_SECTION = "jupyter_server_config"
+_SECTION = "jupyter_valet_config"
 _APP = "ValetExtension"
 
 
 def _configuration() -> BaseJSONConfigManager:
-    """Return the person's own Jupyter configuration: jupyter_server_config.json."""
+    """Return the person's own configuration of the extension: jupyter_valet_config.json."""
     from jupyter_core.paths import jupyter_config_dir
     from jupyter_server.config_manager import BaseJSONConfigManager
 

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows under a heading, each column as wide as its widest cell.
-
-    What is not printable is shown as `?`: a name from outside must not steer the terminal.
-    """
-    cells = [tuple(map(_printable, row)) for row in (heading, *rows)]
+    """Return rows under a heading, each column as wide as its widest cell."""
+    cells = [tuple(map(printable, row)) for row in (heading, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return `text` with `?` for what could steer the terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
