@@ -9,6 +9,8 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..wire.errors import ValetError
+
 if TYPE_CHECKING:
     from ..broker.vault import Vault
 
@@ -36,8 +38,13 @@ def state_dir(arguments: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def vault(arguments: argparse.Namespace) -> Iterator[Vault]:
-    """Open the vault, asking for its passphrase when it has one. Raises `ValetError`."""
+def vault(arguments: argparse.Namespace, *, create: bool = False) -> Iterator[Vault]:
+    """Open the vault, asking for its passphrase when it has one; only `create` makes a new one.
+
+    Raises `ValetError`.
+    """
+    if not create and not state_dir(arguments).exists():
+        raise ValetError("not_found", what="vault")
     from ..broker.secret import Secret
     from ..broker.vault import open_vault
 

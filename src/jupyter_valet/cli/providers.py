@@ -46,7 +46,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
     print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
     app = _ask(profile)
-    with vault(arguments) as opened:
+    with vault(arguments, create=True) as opened:
         _save(arguments, opened, known, app)
     print(f"Stored. Run %connect {profile.name} in a notebook.")
     return 0
