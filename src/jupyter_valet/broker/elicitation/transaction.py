@@ -178,7 +178,6 @@ class Transaction:
 
     def view(self, server: str, title: str, words: Callable[[str], str]) -> TransactionView:
         """Return what the card shows; `words` puts a scope into words."""
-        live = not self.state.final
         return TransactionView(
             id=self.id,
             revision=self.revision,
@@ -187,7 +186,7 @@ class Transaction:
             provider_title=title,
             server=server,
             reason=self.reason,
-            url=self.url if live else "",
+            url=self.url,
             notebook=self.notebook,
             expires_at=self.expires_at,
             scopes=[ScopeView(scope, words(scope)) for scope in sorted(self.scopes)],

@@ -65,7 +65,7 @@ class Tool:
 
 
 _MUST = {
-    "type": "be {limit}",
+    "type": "be of type {limit}",
     "enum": "be one of {limit}",
     "minimum": "be at least {limit}",
     "maximum": "be at most {limit}",
