@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -31,8 +32,11 @@ class ControlError(Exception):
 class BrokerProcess:
     """Start, ask, kill. The listening socket outlives the process, as in the product."""
 
-    def __init__(self, state_dir: Path, listener: socket.socket | None = None, **start: Any) -> None:
+    def __init__(
+        self, state_dir: Path, listener: socket.socket | None = None, **start: Any
+    ) -> None:
         self.state_dir = state_dir
+        self._owns_listener = listener is None
         self.listener = listener or _listener()
         self.start_params = {
             "state_dir": str(state_dir),
@@ -60,19 +64,28 @@ class BrokerProcess:
             cwd="/",
             env={"PATH": os.environ["PATH"], "HOME": str(self.state_dir.parent)},
         )
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._read_stderr, daemon=True).start()
+        self._readers = [threading.Thread(target=f) for f in (self._read, self._read_stderr)]
+        for reader in self._readers:
+            reader.start()
         self.started = self.call("start", **self.start_params)
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self.process.stdin and self.process.stdout and self.process.stderr
-        self.process.stdin.close()
+        assert self.process.stdin
+        assert self.process.stdout
+        assert self.process.stderr
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
+        for reader in self._readers:
+            reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        if self._owns_listener:
+            self.listener.close()
 
     def kill(self) -> None:
         """kill -9, as a crash would."""
