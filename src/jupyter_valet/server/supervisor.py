@@ -82,16 +82,15 @@ class Broker:
         reply = await self.channel.ask(control.START, params.to_json(), START_SECONDS)
         self.port = int(reply["port"])
 
-    async def ended(self) -> int:
-        """Wait for the end of the channel; return the exit status of the process."""
+    async def ended(self) -> None:
+        """Wait for the end of the channel: of the process, or of the belief in it."""
         await self._ended.wait()
-        await process.end(self.process, END_SECONDS)
-        return int(self.process.returncode)
 
-    async def stop(self) -> None:
-        """End the process by closing its input."""
+    async def stop(self) -> int:
+        """End the process by closing its input; return its exit status."""
         self.channel.close()
         await process.end(self.process, END_SECONDS)
+        return int(self.process.returncode)
 
     def _event_from_thread(self, name: str, params: dict[str, Any]) -> None:
         self._from_thread(self._on_event, name, params)
@@ -217,11 +216,12 @@ class Supervisor:
         """Return how many seconds the broker lived; end it when this task is cancelled."""
         started = time.monotonic()
         try:
-            status = await broker.ended()
+            await broker.ended()
         except asyncio.CancelledError:
             await broker.stop()
             raise
-        self._ready = _future()
+        self._ready = _future()  # whoever asks from now on waits for the next one
+        status = await broker.stop()
         self._log.warning("The broker ended with status %s; it is started again.", status)
         return time.monotonic() - started
 
