@@ -126,7 +126,7 @@ def _expiry(profile: Profile, value: Any, now: float) -> float | None:
         return None
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value, re.ASCII):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise OAuthRefused(profile.title, "bad_token")
     return now + min(float(value), _MAX_LIFE)
 
