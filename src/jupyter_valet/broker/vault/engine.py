@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .change import Change, Contents, Held, state_facts
 from .errors import KeyUnavailable, VaultDamaged
@@ -33,7 +34,23 @@ class Engine:
         self._seen = _UNSEEN
         self._contents = Contents(0, 0, Ledger(b""), {}, {})
         self.turn = threading.RLock()
-        self._first_look()
+
+    def compare_with_witness(self) -> None:
+        """Check that the vault is no older than what was last seen of it. Raises `VaultDamaged`."""
+        now = self.contents()
+        vouched = self._witness.generation(self.ring)
+        if vouched is None and now.generation > 0:
+            raise VaultDamaged("its witness is missing from the key folder")
+        if now.generation < max(vouched or 0, self.ring.floor):
+            raise VaultDamaged("it is older than when it was last used (it was rolled back)")
+        if vouched is None:
+            self._witness.note(now.generation, now.key_version, self.ring)
+
+    def accept_as_newest(self) -> None:
+        """Make what the vault holds now the newest there ever was."""
+        now = self.contents()
+        self.keep_ring(replace(self.ring, floor=now.generation))
+        self._witness.replace(now.generation, now.key_version, self.ring)
 
     def contents(self) -> Contents:
         """Return what the vault holds now."""
@@ -74,7 +91,7 @@ class Engine:
     def renew_witness(self) -> None:
         """Write the witness under the current key, durably."""
         now = self.contents()
-        self._witness.renew(now.generation, now.key_version, self.ring)
+        self._witness.replace(now.generation, now.key_version, self.ring)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -90,16 +107,6 @@ class Engine:
         ring = self.source.load(self.store.header.vault_id) if self.source.apart else None
         if ring is not None and ring.floor < self._contents.generation:
             self.keep_ring(ring.at(self._contents.generation))
-
-    def _first_look(self) -> None:
-        now = self.contents()
-        vouched = self._witness.generation(self.ring)
-        if vouched is None and now.generation > 0:
-            raise VaultDamaged("its witness is missing from the key folder")
-        if now.generation < max(vouched or 0, self.ring.floor):
-            raise VaultDamaged("it is older than the last one used here (it was rolled back)")
-        if vouched is None:
-            self._witness.note(now.generation, now.key_version, self.ring)
 
     def _verify(self, version: int) -> None:
         """Read what changed, open it, and check that nothing is missing, foreign or old."""

@@ -74,8 +74,10 @@ class Opening:
         self.locks = Locks(self.place.locks)
         self.source = self._pick(wanted, prompt)
 
-    def engine(self) -> Engine:
+    def engine(self, *, accept_older: bool = False) -> Engine:
         """Open the vault; make it first when there is none.
+
+        `accept_older` leaves the witness unasked: a person said that a backup was put back.
 
         Raises `VaultLocked`, `PassphraseRefused`, `KeyUnavailable`, `VaultDamaged` or
         `VaultUnwritable`.
@@ -84,7 +86,7 @@ class Opening:
             with self.locks.file("\0create").acquire(timeout=_CREATION_SECONDS):
                 if identity(self.place.database) is None:
                     self._make()
-        return self._open()
+        return self._open(accept_older)
 
     def _pick(self, wanted: str, prompt: Prompt) -> KeySource:
         recorded = self._recorded()
@@ -102,14 +104,17 @@ class Opening:
             return read_header(self.place.unfinished).key_source
         return None
 
-    def _open(self) -> Engine:
+    def _open(self, accept_older: bool) -> Engine:
         store = Store(self.place.database)
         witness = Witness(self.place.witness, store.header.vault_id)
         try:
             ring = self.source.load(store.header.vault_id)
             if ring is None:
                 raise KeyUnavailable(f"it is not in the {self.source.name} source")
-            return Engine(store, self.source, ring, witness)
+            engine = Engine(store, self.source, ring, witness)
+            if not accept_older:
+                engine.compare_with_witness()
+            return engine
         except BaseException:
             witness.close()
             store.close()

@@ -87,6 +87,7 @@ class Store:
             raise VaultDamaged(f"{path.name} was replaced while it was being opened")
         with _clear_errors():
             self.header = _header(self._db)
+            self._check_pages()
 
     def close(self) -> None:
         """Close the connection; the last one folds the WAL into the file."""
@@ -131,7 +132,7 @@ class Store:
         row = self._db.execute("SELECT key_version, generation, sealed FROM state").fetchone()
         if row is None:
             raise VaultDamaged("its state is missing")
-        return StateRow(*row)
+        return StateRow(*_typed(row, (int, int, bytes)))
 
     def put_state(self, row: StateRow) -> None:
         """Store the sealed ledger."""
@@ -142,17 +143,17 @@ class Store:
 
     def outlines(self) -> list[Outline]:
         """Return what is there, without opening anything."""
-        found: list[Outline] = self._db.execute(
+        rows = self._db.execute(
             f"SELECT kind, id, revision, substr(sealed, -{TAG_BYTES}) FROM record"  # noqa: S608
-        ).fetchall()
-        return found
+        )
+        return [_typed(row, (str, str, int, bytes)) for row in rows]
 
     def record(self, kind: str, record_id: str) -> RecordRow:
         """Return one record that is known to be there."""
         row = self._db.execute(
             "SELECT * FROM record WHERE kind = ? AND id = ?", (kind, record_id)
         ).fetchone()
-        return RecordRow(*row)
+        return RecordRow(*_typed(row, (str, str, int, int, float, str, bytes)))
 
     def put_record(self, row: RecordRow) -> None:
         """Store a record in the place of an earlier one."""
@@ -173,7 +174,8 @@ class Store:
 
     def redeemed(self) -> dict[bytes, float]:
         """Return the tokens that were used, and when each would have expired."""
-        return dict(self._db.execute("SELECT digest, expires_at FROM redeemed").fetchall())
+        rows = self._db.execute("SELECT digest, expires_at FROM redeemed").fetchall()
+        return dict(_typed(row, (bytes, float)) for row in rows)
 
     def put_redeemed(self, digest: bytes, expires_at: float) -> None:
         """Remember a used token."""
@@ -192,6 +194,11 @@ class Store:
         """Record another key source."""
         self._db.execute("UPDATE vault SET key_source = ?", (header.key_source,))
         self.header = header
+
+    def _check_pages(self) -> None:
+        """Refuse a file with damage that reading alone would not meet, such as in an index."""
+        if self._db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
+            raise VaultDamaged("its file is damaged")
 
     def _end(self, how: str) -> None:
         if self._db.in_transaction:
@@ -251,6 +258,13 @@ def _checked(path: Path) -> tuple[int, int]:
     if found is None:
         raise VaultDamaged(f"{path.name} is missing")
     return found
+
+
+def _typed(row: tuple[Any, ...], types: tuple[type, ...]) -> tuple[Any, ...]:
+    """Return a row whose columns have the types that we wrote. SQLite would take any."""
+    if tuple(map(type, row)) != types:
+        raise VaultDamaged("a row has another form than it was written in")
+    return row
 
 
 @contextlib.contextmanager

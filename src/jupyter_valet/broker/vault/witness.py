@@ -49,8 +49,8 @@ class Witness:
         with contextlib.suppress(OSError, VaultUnwritable):
             self._write(generation, version, ring)
 
-    def renew(self, generation: int, version: int, ring: KeyRing) -> None:
-        """Fill both slots under a new key, durable when this returns: the old key may go then."""
+    def replace(self, generation: int, version: int, ring: KeyRing) -> None:
+        """Fill both slots anew, durable when this returns: an old key may go then."""
         try:
             self._write(generation, version, ring)
             self._write(generation - 1, version, ring)

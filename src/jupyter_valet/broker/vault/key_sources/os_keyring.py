@@ -95,6 +95,8 @@ def _backend() -> KeyringBackend:
         return backend()
     except (ImportError, RuntimeError) as error:
         raise Unsuitable(str(error) or "it does not work here") from None
+    except Exception as error:
+        raise Unsuitable(f"it does not work here ({type(error).__name__})") from None
 
 
 def _check_open() -> None:
@@ -105,23 +107,28 @@ def _check_open() -> None:
     if sys.platform != "linux":
         return
     try:
-        import secretstorage
-        from secretstorage.exceptions import ItemNotFoundException, SecretStorageException
+        locked = _default_collection_is_locked()
     except ImportError:
         raise Unsuitable("SecretStorage is not installed") from None
-    try:
-        with contextlib.closing(secretstorage.dbus_init()) as bus:
-            if not secretstorage.check_service_availability(bus):
-                raise Unsuitable("no Secret Service is running")
-            locked = secretstorage.Collection(
-                bus, "/org/freedesktop/secrets/aliases/default"
-            ).is_locked()
-    except ItemNotFoundException:
-        raise Unsuitable("the Secret Service has no default keyring") from None
-    except SecretStorageException as error:
-        raise Unsuitable(f"the Secret Service does not answer: {error}") from None
+    except Unsuitable:
+        raise
+    except Exception as error:
+        raise Unsuitable(f"no Secret Service answers here ({type(error).__name__})") from None
     if locked:
         raise Unsuitable("the default keyring is locked")
+
+
+def _default_collection_is_locked() -> bool:
+    import secretstorage
+    from secretstorage.exceptions import ItemNotFoundException
+
+    with contextlib.closing(secretstorage.dbus_init()) as bus:
+        if not secretstorage.check_service_availability(bus):
+            raise Unsuitable("no Secret Service is running")
+        try:
+            return secretstorage.get_collection_by_alias(bus, "default").is_locked()
+        except ItemNotFoundException:
+            raise Unsuitable("the Secret Service has no default keyring") from None
 
 
 @contextlib.contextmanager

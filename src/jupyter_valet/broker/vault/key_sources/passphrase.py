@@ -53,9 +53,11 @@ class _Slot:
             slot = json.loads(data)
             if slot["format"] != _FORMAT:
                 raise ValueError("another format")
-            cost = Cost(*(int(n) for n in slot["cost"]))
+            passes, memory, lanes = (int(number) for number in slot["cost"])
             sealed = base64.b64decode(slot["sealed"], validate=True)
-            return cls(str(slot["vault"]), bytes.fromhex(slot["salt"]), cost, sealed)
+            return cls(
+                str(slot["vault"]), bytes.fromhex(slot["salt"]), Cost(passes, memory, lanes), sealed
+            )
         except (ValueError, KeyError, TypeError):
             raise VaultDamaged("its sealed key is damaged") from None
 
