@@ -11,9 +11,6 @@ from ..wire.errors import ValetError
 from . import mcp
 from .tables import record_table, rows_table
 
-_WRAPPED = "result"
-"""The member in which an MCP server puts a result that is not an object by itself."""
-
 
 class Rows(list[Any]):
     """A list from a tool: a table in the notebook, a DataFrame with `.df`."""
@@ -60,15 +57,18 @@ class Record(dict[str, Any]):
 
 
 def result(reply: Mapping[str, Any]) -> Any:
-    """Return what a `tools/call` result means in Python. Raises the `ValetError` in it, if any."""
-    if (error := mcp.tool_error(reply)) is not None:
-        raise error
+    """Return what a `tools/call` result means in Python. Raises the `ValetError` in it, if any.
+
+    What an API said along with an error is in the error's `result`, never in its text.
+    """
     if "structuredContent" in reply:
-        data = reply["structuredContent"]
-        if isinstance(data, dict) and set(data) == {_WRAPPED}:
-            data = data[_WRAPPED]
-        return shown(data)
-    return shown(_unstructured(reply))
+        data = shown(reply["structuredContent"])
+    else:
+        data = shown(_unstructured(reply))
+    if (error := mcp.tool_error(reply)) is not None:
+        error.result = data  # type: ignore[attr-defined]
+        raise error
+    return data
 
 
 def shown(value: Any) -> Any:
