@@ -81,6 +81,6 @@ $(STAMPS)/dev: $(STAMPS)/install
 $(STAMPS)/npm: $(PROVIDER)/package.json $(wildcard $(PROVIDER)/package-lock.json)
 	mkdir -p $(NPM) $(STAMPS)
 	cp $^ $(NPM)/
-	cd $(NPM) && npm install --ignore-scripts --no-audit --no-fund && npm rebuild node
+	cd $(NPM) && npm ci --ignore-scripts --no-audit --no-fund && npm rebuild node
 	$(NPM)/node_modules/node/bin/node --version
 	touch $@

@@ -42,9 +42,13 @@ def main() -> int:
 
 def _run(home: Path, folder: Path) -> None:
     copy_quickstart(home / "work")
-    with jupyter(home) as server, chromium() as browser, browser.new_context(
-        viewport={"width": 1100, "height": 900}, device_scale_factor=2
-    ) as context:
+    with (
+        jupyter(home) as server,
+        chromium() as browser,
+        browser.new_context(
+            viewport={"width": 1100, "height": 900}, device_scale_factor=2
+        ) as context,
+    ):
         notebook = Notebook.open(context, server, NOTEBOOK)
         _run_cells(notebook, context, folder)
 

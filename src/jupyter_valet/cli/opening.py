@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..wire.errors import ValetError
 
 if TYPE_CHECKING:
+    from ..broker.secret import Secret
     from ..broker.vault import Vault
 
 AUDIT_FILE = "audit.jsonl"
@@ -37,6 +38,13 @@ def state_dir(arguments: argparse.Namespace) -> Path:
     return Path(jupyter_data_dir()) / "valet"
 
 
+def passphrase() -> Secret:
+    """Ask for the vault's passphrase, unseen."""
+    from ..broker.secret import Secret
+
+    return Secret(getpass("Passphrase of the vault: "))
+
+
 @contextmanager
 def vault(arguments: argparse.Namespace, *, create: bool = False) -> Iterator[Vault]:
     """Open the vault, asking for its passphrase when it has one; only `create` makes a new one.
@@ -45,14 +53,9 @@ def vault(arguments: argparse.Namespace, *, create: bool = False) -> Iterator[Va
     """
     if not create and not state_dir(arguments).exists():
         raise ValetError("not_found", what="vault")
-    from ..broker.secret import Secret
     from ..broker.vault import open_vault
 
-    opened = open_vault(
-        state_dir(arguments),
-        arguments.key_source,
-        prompt=lambda: Secret(getpass("Passphrase of the vault: ")),
-    )
+    opened = open_vault(state_dir(arguments), arguments.key_source, prompt=passphrase)
     try:
         yield opened
     finally:

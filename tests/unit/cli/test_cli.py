@@ -102,6 +102,31 @@ def test_key_status_names_the_source(state: Path, capsys: pytest.CaptureFixture[
     assert "file" in capsys.readouterr().out
 
 
+def test_key_status_of_no_vault_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "nowhere", "key", "status") == 0
+    assert "not made yet" in capsys.readouterr().out
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_key_status_of_a_damaged_vault_says_what_is_wrong(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (state / "vault.db").write_bytes(b"not a database")
+    assert run(state, "key", "status") == 1
+    assert "problem:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "status"), [("yes", 0), ("", 1)])
+def test_setting_the_vault_aside_asks_first(
+    state: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert run(state, "key", "set-aside") == status
+    assert (state / "vault.db").exists() is (status == 1)
+
+
 def test_a_rotated_vault_still_opens(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(state, "key", "rotate") == 0
     assert "version 2" in capsys.readouterr().out
