@@ -1,0 +1,94 @@
+"""One brokered tool call next to a direct GET of the same resource, by the same machine in turns.
+
+The brokered side is what a cell does: the kernel's own client, MCP, policy, vault, credential,
+egress, reflection check, audit. The direct side is what a person would write with the token in the
+notebook: a reused `httpx2.AsyncClient`. Both sides are refused without the right credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import sys
+import tempfile
+import time
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import httpx2
+from figures import ratio
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from broker_process import BrokerProcess
+from person import Person, connected, demo_provider
+
+ROUNDS, CALLS = 12, 40
+PATH = "/api/projects/tidepool/issues/41"
+REDIRECT = "http://127.0.0.1:8888/valet/callback/demo"
+
+
+def measure() -> list[dict[str, Any]]:
+    """Sign in on both sides, then call in turns."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        demo_provider("--access-seconds", "3600") as issuer,
+        BrokerProcess(Path(home) / "valet", demo_issuer=issuer) as broker,
+    ):
+        kernel = broker.kernel()
+        connected(broker, kernel)
+        os.environ["JUPYTER_VALET_URL"] = f"http://127.0.0.1:{broker.port}"
+        os.environ["JUPYTER_VALET_CAPABILITY"] = kernel.token
+        brokered, direct = asyncio.run(_in_turns(issuer, _token(issuer)))
+    return [ratio("a brokered tool call ÷ a direct httpx2 GET", brokered, direct, "<= 1.0")]
+
+
+async def _in_turns(issuer: str, token: str) -> tuple[list[float], list[float]]:
+    from jupyter_valet import tools
+
+    brokered: list[float] = []
+    direct: list[float] = []
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient() as client:
+        for number in range(ROUNDS + 1):
+            for _ in range(CALLS):
+                begin = time.perf_counter()
+                issue = tools.demo.get_issue("tidepool", 41)
+                brokered.append(time.perf_counter() - begin)
+                assert issue["number"] == 41
+            for _ in range(CALLS):
+                begin = time.perf_counter()
+                answer = await client.get(issuer + PATH, headers=headers)
+                issue = answer.json()
+                direct.append(time.perf_counter() - begin)
+                assert issue["number"] == 41
+            if number == 0:  # the first round warms both sides
+                brokered.clear(), direct.clear()
+    return brokered, direct
+
+
+def _token(issuer: str) -> str:
+    """Get a token as a script without a broker would (RFC 6749 §4.1, RFC 7636)."""
+    verifier = secrets.token_urlsafe(48)
+    challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {
+        "response_type": "code",
+        "client_id": "jupyter-valet-demo",
+        "redirect_uri": REDIRECT,
+        "scope": "openid profile issues:read",
+        "state": "s",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    answer = parse_qs(Person().at_demo(f"{issuer}/authorize?{urlencode(query)}"))
+    form = {
+        "grant_type": "authorization_code",
+        "code": answer["code"][0],
+        "client_id": "jupyter-valet-demo",
+        "redirect_uri": REDIRECT,
+        "code_verifier": verifier,
+    }
+    return str(httpx2.post(f"{issuer}/token", data=form).json()["access_token"])
