@@ -40,6 +40,7 @@ class GitHubShaped(LocalServer):
         self.user: dict[str, object] = {"id": 583231, "login": "octocat", "name": "The Octocat"}
         self.granted_instead: list[str] | None = None
         """What the server grants whatever was asked for: "edited scopes" [scopes]."""
+        self.always_form = False
         self.deny = False
         self.codes: dict[str, _Code] = {}
         self.tokens: dict[str, dict[str, object]] = {}
@@ -100,7 +101,7 @@ class GitHubShaped(LocalServer):
         self.accepts.append(request.headers.get("Accept", ""))
         answer = self._token_answer({name: str(value) for name, value in form.items()})
         # [apps] form-encoded unless JSON is asked for; [errors] come with status 200.
-        if "application/json" in request.headers.get("Accept", ""):
+        if "application/json" in request.headers.get("Accept", "") and not self.always_form:
             return web.json_response(answer)
         return web.Response(
             text=urlencode(answer), content_type="application/x-www-form-urlencoded"
