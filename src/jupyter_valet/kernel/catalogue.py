@@ -203,13 +203,13 @@ class Catalogue:
         return again
 
 
-_catalogues: dict[int, Catalogue] = {}
+_catalogues: dict[Session, Catalogue] = {}
 
 
 def catalogue() -> Catalogue:
     """Return the catalogue of this process's session. Raises `ValetError("no_server")`."""
     session = current()
-    return _catalogues.setdefault(id(session), Catalogue(session))
+    return _catalogues.setdefault(session, Catalogue(session))
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ The Jupyter server puts the address and the kernel's capability into the environ
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import json
 import os
@@ -135,6 +136,10 @@ class Session:
             params = {"cursor": cursor}
         raise ValetError("protocol_error", what="the list of tools has no end")
 
+    def close(self) -> None:
+        """Drop the idle connections; the session can be used again."""
+        self._transport.close()
+
     def _get(self, path: str, stop: Stop = never) -> dict[str, Any]:
         return self._json(Request("GET", path, repeatable=True), stop=stop)
 
@@ -156,6 +161,7 @@ def current(environ: Mapping[str, str] = os.environ) -> Session:
     known = _sessions.get((url, token))
     if known is None:
         known = _sessions[url, token] = Session(_transport(url, token))
+        atexit.register(known.close)
     return known
 
 

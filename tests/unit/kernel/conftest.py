@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fake_broker import FakeBroker
+from kernel_broker import FakeBroker
+
+from jupyter_valet.kernel import session
 
 
 @pytest.fixture
@@ -15,5 +17,6 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBroker]:
     for name, value in found.environ.items():
         monkeypatch.setenv(name, value)
     yield found
+    session.current(found.environ).close()
     found.close()
     assert found.problems == []
