@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..egress.origin import Origin
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 Where = Literal["path", "query", "body"]
 
@@ -55,7 +55,7 @@ class Operation:
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
-        in_path = {p.name for p in self.parameters if p.where == "path"}
+        in_path = {p.name for p in self.parameters if p.where == "path" and p.required}
         placeholders = set(_PLACEHOLDER.findall(self.path))
         if not _NAME.fullmatch(self.name) or in_path != placeholders:
             raise ValueError(f"operation {self.name!r} does not fit its path {self.path!r}")

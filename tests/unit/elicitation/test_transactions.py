@@ -1,0 +1,246 @@
+"""Transactions in a real vault, and who waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import anyio
+import pytest
+
+from jupyter_valet.broker.elicitation import Transactions
+from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.oauth import Account, Pending, profiles
+from jupyter_valet.broker.secret import Secret
+from jupyter_valet.broker.vault import Conflict, Vault, open_vault
+from jupyter_valet.wire.errors import ValetError
+from jupyter_valet.wire.views import TransactionState as State
+
+JANE = Caller("jane", "k1", "a.ipynb", "http://127.0.0.1:8888/")
+OTHER = Caller("jane", "k2", "b.ipynb", "http://127.0.0.1:8888/")
+ISSUER = "http://127.0.0.1:9"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    opened = open_vault(tmp_path / "state", "file")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(vault: Vault, clock: Clock) -> Transactions:
+    return Transactions(vault, clock=clock)
+
+
+def ask(store: Transactions, caller: Caller = JANE, scopes: tuple[str, ...] = ("issues:read",)):
+    return store.create(caller, provider="demo", scopes=scopes, reason="why")
+
+
+def pending(digest: str) -> Pending:
+    return Pending(
+        "demo", ISSUER, "c", "r", frozenset({"issues:read"}), digest, Secret("v"), 1.0, "t"
+    )
+
+
+def connection(scopes: set[str]):
+    return SimpleNamespace(
+        id="c1",
+        principal="jane",
+        provider="demo",
+        scopes=frozenset(scopes),
+        account=Account("amara", "Amara"),
+    )
+
+
+def test_the_same_question_of_one_kernel_is_one_transaction(store: Transactions) -> None:
+    """And another kernel, or other scopes, are another question."""
+    first = ask(store)
+    assert ask(store).id == first.id
+    assert ask(store, OTHER).id != first.id
+    assert ask(store, JANE, ("issues:write",)).id != first.id
+
+
+def test_a_question_that_ended_is_asked_anew(store: Transactions) -> None:
+    """Declining once is not declining for ever."""
+    first = ask(store)
+    store.update(first.declined())
+    assert ask(store).id != first.id
+
+
+def test_it_survives_the_process(store: Transactions, vault: Vault, clock: Clock) -> None:
+    """A broker that was killed while the person is at the provider: the login completes."""
+    opened = store.update(ask(store).opened("n"))
+    approved = store.update(opened.approved(pending("d" * 64), "b" * 64))
+    found = Transactions(vault, clock=clock).by_state("d" * 64)
+    assert found is not None
+    assert (found.id, found.state, found.binding_digest) == (
+        approved.id,
+        State.AT_PROVIDER,
+        "b" * 64,
+    )
+    assert found.pending == approved.pending
+
+
+def test_the_nonce_is_never_stored(store: Transactions, vault: Vault, clock: Clock) -> None:
+    """After a restart the open page is out of date, and the next one has another nonce."""
+    opened = store.update(ask(store).opened("the-nonce"))
+    assert "the-nonce" not in str(vault.list("transaction"))
+    assert store.get(opened.id).nonce == "the-nonce"
+    after = Transactions(vault, clock=clock)
+    fresh = after.get(opened.id).nonce
+    assert len(fresh) == 43
+    assert after.get(opened.id).nonce == fresh
+
+
+def test_what_is_stored_in_clear_holds_no_secret(store: Transactions, vault: Vault) -> None:
+    """ES-17: the verifier is sealed, the state is a digest."""
+    opened = store.update(ask(store).opened("n"))
+    store.update(opened.approved(pending("d" * 64), "b" * 64))
+    (record,) = vault.list("transaction")
+    assert "verifier" not in str(record.meta)
+    assert record.payload == Secret("v")
+
+
+def test_an_unknown_state_finds_nothing(store: Transactions) -> None:
+    """R143."""
+    ask(store)
+    assert store.by_state("e" * 64) is None
+
+
+def test_two_who_change_it_at_once_are_not_both_right(store: Transactions) -> None:
+    """Compare and set."""
+    seen = ask(store)
+    store.update(seen.opened("n"))
+    with pytest.raises(Conflict):
+        store.update(seen.declined())
+
+
+def test_ending_wins_against_a_change_in_between(store: Transactions) -> None:
+    """The client's word is tried again on what is there now."""
+    seen = ask(store)
+    store.update(seen.opened("n"))
+    assert store.end(seen.id, "decline").state is State.DECLINED
+    assert store.end(seen.id, "cancel").state is State.DECLINED
+
+
+def test_it_expires_when_somebody_looks(store: Transactions, clock: Clock) -> None:
+    """MS-07."""
+    transaction = ask(store)
+    clock.now += 600
+    assert store.get(transaction.id).state is State.EXPIRED
+    assert store.pending_for("jane", "demo") == []
+
+
+def test_what_ended_long_ago_is_forgotten(store: Transactions, clock: Clock) -> None:
+    """The vault does not grow with every question."""
+    transaction = ask(store)
+    clock.now += 600 + 3601
+    assert store.sweep() == 1
+    assert store.get(transaction.id) is None
+
+
+def test_one_connection_finishes_all_that_it_covers(store: Transactions) -> None:
+    """Of this person, at this provider, with these scopes; nothing else."""
+    profile = profiles({}, ISSUER)["demo"]
+    covered = [ask(store), ask(store, OTHER)]
+    more = ask(store, JANE, ("issues:write",))
+    stranger = ask(store, Caller("joe", "k3", "c.ipynb", "http://127.0.0.1:8888/"))
+    done = store.complete_covered(connection({"issues:read"}), profile)
+    assert {t.id for t in done} == {t.id for t in covered}
+    assert store.get(more.id).state is State.WAITING
+    assert store.get(stranger.id).state is State.WAITING
+    assert {t.account for t in done} == {"Amara"}
+
+
+def test_a_kernel_that_is_gone_asks_no_more(store: Transactions) -> None:
+    """Restart and shutdown leave nothing pending."""
+    mine, other = ask(store), ask(store, OTHER)
+    store.cancel_kernel("k1")
+    assert store.get(mine.id).state is State.CANCELLED
+    assert store.get(other.id).state is State.WAITING
+
+
+@pytest.mark.anyio
+async def test_a_wait_ends_with_the_change(store: Transactions) -> None:
+    """By push, not by looking."""
+    transaction = ask(store)
+
+    async def later() -> None:
+        await anyio.sleep(0.05)
+        store.update(transaction.opened("n"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        with anyio.fail_after(2):
+            seen = await store.wait(transaction.id, after=transaction.revision, timeout=60)
+    assert seen.state is State.OPENED
+
+
+@pytest.mark.anyio
+async def test_many_wait_for_one(store: Transactions) -> None:
+    """A card, a call and another call."""
+    transaction = ask(store)
+    seen = []
+
+    async def one() -> None:
+        changed = await store.wait(transaction.id, after=transaction.revision, timeout=60)
+        seen.append(changed.state)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(one)
+        await anyio.sleep(0.02)
+        store.update(transaction.done("c", "Amara"))
+    assert seen == [State.DONE] * 10
+
+
+@pytest.mark.anyio
+async def test_a_wait_that_is_behind_returns_at_once(store: Transactions) -> None:
+    """A long poll with an old revision missed something."""
+    transaction = store.update(ask(store).opened("n"))
+    with anyio.fail_after(1):
+        seen = await store.wait(transaction.id, after=transaction.revision - 1, timeout=60)
+    assert seen.revision == transaction.revision
+
+
+@pytest.mark.anyio
+async def test_a_wait_sees_another_process_at_its_end(
+    store: Transactions, vault: Vault, clock: Clock
+) -> None:
+    """Two brokers on one vault."""
+    transaction = ask(store)
+    Transactions(vault, clock=clock).update(transaction.declined())
+    seen = await store.wait(transaction.id, after=transaction.revision, timeout=0.05)
+    assert seen.state is State.DECLINED
+
+
+@pytest.mark.anyio
+async def test_waiting_looks_at_the_vault_twice(store: Transactions, vault: Vault) -> None:
+    """No busy loop: once before, once after."""
+    transaction = ask(store)
+    looks = []
+    get = vault.get
+    vault.get = lambda *a: (looks.append(a), get(*a))[1]  # type: ignore[method-assign]
+    await store.wait(transaction.id, after=transaction.revision, timeout=0.3)
+    assert len(looks) == 2
+
+
+@pytest.mark.anyio
+async def test_waiting_for_nothing_is_an_error(store: Transactions) -> None:
+    """There is no such sign-in."""
+    with pytest.raises(ValetError, match="no such sign-in"):
+        await store.wait("nope", after=0, timeout=1)
