@@ -26,8 +26,11 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def _opened(browser: Browser, home: Path, app: str) -> Iterator[Notebook]:
-    with jupyter(home, app) as server, browser.new_context() as context:
+def _opened(
+    browser: Browser, home: Path, app: str, *arguments: str, host: str = "127.0.0.1"
+) -> Iterator[Notebook]:
+    with jupyter(home, app, arguments=arguments) as server, browser.new_context() as context:
+        server.url = server.url.replace("127.0.0.1", host)
         write_notebook(server.root / "test.ipynb", "")
         yield Notebook.open(context, server, "test.ipynb")
 
@@ -42,8 +45,14 @@ def lab_page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def notebook7_page(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Notebook]:
-    """One page of one Notebook 7, for the whole session."""
-    yield from _opened(browser, tmp_path_factory.mktemp("notebook7"), "notebook")
+    """One page of one Notebook 7, for the whole session.
+
+    It has a base URL as on a JupyterHub, and the name that Jupyter prints by default, which makes
+    the demo provider another site.
+    """
+    home = tmp_path_factory.mktemp("notebook7")
+    base = "--ServerApp.base_url=/user/jane/"
+    yield from _opened(browser, home, "notebook", base, host="localhost")
 
 
 @pytest.fixture
