@@ -35,8 +35,7 @@ def name_for(location: str, *, secure: bool) -> str:
 def path_for(location: str, callbacks: str) -> str:
     """Return the cookie's path: the callback that the authorization URL names, and only it.
 
-    `callbacks` is the path of them all, for a provider that was told the callback beforehand
-    (RFC 9126), so that its URL does not show it.
+    `callbacks` is the folder of them all, for a URL that names none of ours.
     """
     redirect_uri = parse_qs(urlsplit(location).query).get("redirect_uri", [""])[0]
     path = urlsplit(redirect_uri).path

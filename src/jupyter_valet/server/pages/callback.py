@@ -84,8 +84,7 @@ class Callback(IsolatedPage):
 
     def _unbind(self) -> None:
         name = binding.name(self._query, secure=self.secure)
-        for path in (self.request.path, self.path_of(PAGE_CALLBACK)):
-            self.clear_cookie(name, path=path, secure=self.secure)
+        self.clear_cookie(name, path=self.request.path, secure=self.secure)
 
     def _cookies(self) -> Mapping[str, str]:
         return {name: morsel.value for name, morsel in self.request.cookies.items()}
