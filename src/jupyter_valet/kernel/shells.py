@@ -14,6 +14,7 @@ from .transport import Stop
 T = TypeVar("T")
 
 _GOODBYE_SECONDS = 5.0
+_HEARTBEAT_SECONDS = 0.25
 
 
 def run(flow: Flow[T], session: Session) -> T:
@@ -87,9 +88,14 @@ async def in_thread(work: Callable[[Stop], T]) -> T:
 
     threading.Thread(target=body, name="jupyter-valet", daemon=True).start()
     try:
-        return await future
+        while not future.done():
+            # ipykernel's Interrupt cancels the cell's task from a signal handler, which does not
+            # wake a loop that sleeps; so it must not sleep for long.
+            await asyncio.wait({future}, timeout=_HEARTBEAT_SECONDS)
+        return future.result()
     finally:
         cancelled.set()
+        future.cancel()  # nobody waits for what the thread still says
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any, failure: BaseException | None) -> None:
