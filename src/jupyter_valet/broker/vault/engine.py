@@ -36,15 +36,20 @@ class Engine:
         self.turn = threading.RLock()
 
     def compare_with_witness(self) -> None:
-        """Check that the vault is no older than what was last seen of it. Raises `VaultDamaged`."""
-        now = self.contents()
-        vouched = self._witness.generation(self.ring)
-        if vouched is None and now.generation > 0:
-            raise VaultDamaged("its witness is missing from the key folder")
-        if now.generation < max(vouched or 0, self.ring.floor):
-            raise VaultDamaged("it is older than when it was last used (it was rolled back)")
-        if vouched is None:
-            self._witness.note(now.generation, now.key_version, self.ring)
+        """Check that the vault is no older than what was last seen of it. Raises `VaultDamaged`.
+
+        The witness is read first, since others may write meanwhile, and again after a refusal,
+        since they may have turned the key or just begun.
+        """
+        for last_try in (False, True):
+            try:
+                self._compare()
+            except VaultDamaged:
+                if last_try:
+                    raise
+                self.contents()
+            else:
+                return
 
     def accept_as_newest(self) -> None:
         """Make what the vault holds now the newest there ever was."""
@@ -55,10 +60,14 @@ class Engine:
     def contents(self) -> Contents:
         """Return what the vault holds now."""
         with self.turn:
-            version = self.store.data_version()
-            if version != self._seen:
-                with self.store.reading():
-                    self._verify(self.store.data_version())
+            while (version := self.store.data_version()) != self._seen:
+                try:
+                    with self.store.reading():
+                        self._verify(version)
+                except KeyUnavailable:
+                    # A rotation may have finished since this snapshot was taken.
+                    if self.store.data_version() == version:
+                        raise
             return self._contents
 
     @contextlib.contextmanager
@@ -108,6 +117,16 @@ class Engine:
         if ring is not None and ring.floor < self._contents.generation:
             self.keep_ring(ring.at(self._contents.generation))
 
+    def _compare(self) -> None:
+        vouched = self._witness.generation(self.ring)
+        now = self.contents()
+        if vouched is None and now.generation > 0:
+            raise VaultDamaged("its witness is missing from the key folder")
+        if now.generation < max(vouched or 0, self.ring.floor):
+            raise VaultDamaged("it is older than when it was last used (it was rolled back)")
+        if vouched is None:
+            self._witness.note(now.generation, now.key_version, self.ring)
+
     def _verify(self, version: int) -> None:
         """Read what changed, open it, and check that nothing is missing, foreign or old."""
         state = self.store.state()
@@ -126,6 +145,7 @@ class Engine:
         self._check_state(state, ledger)
         self._contents = Contents(state.generation, state.key_version, ledger, records, redeemed)
         self._seen = version
+        self._drop_old_keys()
 
     def _check_state(self, state: StateRow, ledger: Ledger) -> None:
         header = self.store.header
@@ -159,10 +179,22 @@ class Engine:
         return Held(facts, row.sealed[-TAG_BYTES:], payload)
 
     def _fetch_key(self, version: int) -> None:
-        """Get the ring again when another process has turned the key."""
+        """Get the ring again when another process has turned the key.
+
+        What we had stays: the snapshot at hand may be older than the ring.
+        """
         if version in self.ring.keys:
             return
         ring = self.source.load(self.store.header.vault_id)
         if ring is None or version not in ring.keys:
             raise KeyUnavailable(f"version {version} of it is not in the key source")
-        self.ring = ring
+        self.ring = replace(ring, keys={**self.ring.keys, **ring.keys})
+
+    def _drop_old_keys(self) -> None:
+        """Forget the keys that no record needs any more, because another process rotated."""
+        kinds = self._contents.records.values()
+        needed = {held.facts.key_version for records in kinds for held in records.values()}
+        oldest = min(needed | {self._contents.key_version})
+        if oldest > min(self.ring.keys):
+            kept = {version: key for version, key in self.ring.keys.items() if version >= oldest}
+            self.ring = replace(self.ring, keys=kept)

@@ -86,6 +86,8 @@ class Opening:
             with self.locks.file("\0create").acquire(timeout=_CREATION_SECONDS):
                 if identity(self.place.database) is None:
                     self._make()
+                # Still under the lock: the witness must be there before the first write.
+                return self._open(accept_older)
         return self._open(accept_older)
 
     def _pick(self, wanted: str, prompt: Prompt) -> KeySource:

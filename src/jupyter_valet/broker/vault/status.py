@@ -71,7 +71,8 @@ def _of_contents(contents: Contents) -> dict[str, Any]:
 
 
 def _of_ring(engine: Engine) -> dict[str, Any]:
-    return {"rotation_unfinished": len(engine.ring.keys) > 1}
+    ring = engine.source.load(engine.store.header.vault_id)
+    return {"rotation_unfinished": ring is not None and len(ring.keys) > 1}
 
 
 def _of_source(place: Place) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from .errors import VaultDamaged, VaultUnwritable
-from .files import open_private, read_private
+from .files import identity, open_private, read_private, replace_private
 from .ring import KeyRing
 from .sealing import canonical
 
@@ -54,7 +54,7 @@ class Witness:
         try:
             self._write(generation, version, ring)
             self._write(generation - 1, version, ring)
-            os.fsync(self._open())
+            os.fsync(self._fd)
         except OSError as error:
             raise VaultUnwritable(error.strerror or "the disk refuses it") from None
 
@@ -76,11 +76,6 @@ class Witness:
         key = ring.kek(int(str(slot["key"]))).witness_key
         return hmac.digest(key, canonical(slot).encode(), "sha256")
 
-    def _open(self) -> int:
-        if self._fd < 0:
-            self._fd = open_private(self._path, os.O_RDWR)
-        return self._fd
-
     def _write(self, generation: int, version: int, ring: KeyRing) -> None:
         slot: dict[str, object] = {
             "vault": self._vault_id,
@@ -88,6 +83,15 @@ class Witness:
             "key": version,
         }
         signed = {**slot, "mac": self._mac(slot, ring).hex()}
-        fd = self._open()
-        os.lseek(fd, (generation % 2) * _SLOT, os.SEEK_SET)
-        os.write(fd, canonical(signed).encode().ljust(_SLOT - 1) + b"\n")
+        data = canonical(signed).encode().ljust(_SLOT - 1) + b"\n"
+        at = (generation % 2) * _SLOT
+        os.lseek(self._open(data), at, os.SEEK_SET)
+        os.write(self._fd, data)
+
+    def _open(self, first: bytes) -> int:
+        """Return the open file; a new one appears with `first` in both slots, never empty."""
+        if self._fd < 0:
+            if identity(self._path) is None:
+                replace_private(self._path, first + first)
+            self._fd = open_private(self._path, os.O_RDWR)
+        return self._fd
