@@ -156,7 +156,8 @@ class World:
     @contextlib.asynccontextmanager
     async def serving(self, *, hold: float = 0.3, poll: float = 5.0) -> AsyncIterator[World]:
         """Run the endpoint behind uvicorn, on a new port each time."""
-        listener = socket.socket()
+        # asyncio sets TCP_NODELAY only where it sees the protocol: without it, 40 ms per answer.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from jupyter_valet.broker.egress import Egress, Request
 from jupyter_valet.broker.egress.dial import Destination, Pools, VettedResolver
+from jupyter_valet.broker.egress.inject import Watches
 from jupyter_valet.broker.egress.origin import AddressRefused, Origin
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.wire.errors import ValetError
@@ -154,3 +155,13 @@ async def test_a_slow_upstream_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         )
     await egress.close()
     await runner.cleanup()
+
+
+async def test_a_new_credential_is_watched_for_at_once() -> None:
+    """R93: what recognises a token is kept with it, never beyond it."""
+    watches = Watches()
+    first = watches.of("here", Secret("a" * 20))
+    assert watches.of("here", Secret("a" * 20)) is first
+    assert watches.of("here", Secret("b" * 20)).found_in(b"b" * 20)
+    watches.keep(())
+    assert watches.of("here", Secret("a" * 20)) is not first

@@ -58,6 +58,7 @@ class Egress:
         self._limit = limit
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._pools = Pools(tls)
+        self._watches = inject.Watches()
 
     async def send(
         self, request: Request, credential: Secret, *, principal: str, loopback: bool, provider: str
@@ -69,7 +70,7 @@ class Egress:
         and `ValetError` (`provider_unreachable`, `response_too_large`, `address_refused`).
         """
         destination = Destination(principal, request.origin, loopback)
-        reflection = inject.watch(credential)
+        reflection = self._watches.of(destination, credential)
         for _ in range(_HOPS):
             response = await self._once(request, credential, destination, reflection, provider)
             onward = _same_origin_redirect(request, response)
@@ -91,6 +92,7 @@ class Egress:
         provider: str,
     ) -> Response:
         session = await self._pools.session(destination)
+        self._watches.keep(self._pools)
         try:
             async with session.request(
                 request.method,

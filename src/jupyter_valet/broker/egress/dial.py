@@ -71,6 +71,9 @@ class Pools:
         self._tls = tls
         self._sessions: OrderedDict[Destination, aiohttp.ClientSession] = OrderedDict()
 
+    def __contains__(self, destination: object) -> bool:
+        return destination in self._sessions
+
     async def session(self, destination: Destination) -> aiohttp.ClientSession:
         """Return the session for `destination`.
 

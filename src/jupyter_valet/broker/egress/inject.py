@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Hashable
+
 from ..reveal import reveal, reveal_bytes
 from ..secret import Secret
 from .reflection import Reflection
@@ -12,6 +14,24 @@ def bearer(credential: Secret) -> dict[str, str]:
     return {"Authorization": f"Bearer {reveal(credential)}"}
 
 
-def watch(credential: Secret) -> Reflection:
-    """Return what recognises the credential in an answer."""
-    return Reflection(reveal_bytes(credential))
+class Watches:
+    """What recognises a credential in an answer, kept while the credential is in use.
+
+    Making one costs more than looking for it. It knows as much as the credential itself, so there
+    is one for each destination, and it goes when the credential changes.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Hashable, tuple[Secret, Reflection]] = {}
+
+    def of(self, destination: Hashable, credential: Secret) -> Reflection:
+        """Return what recognises `credential`, which goes to `destination`."""
+        held = self._held.get(destination)
+        if held is None or held[0] != credential:
+            held = (credential, Reflection(reveal_bytes(credential)))
+            self._held[destination] = held
+        return held[1]
+
+    def keep(self, destinations: Container[Hashable]) -> None:
+        """Forget all others."""
+        self._held = {d: held for d, held in self._held.items() if d in destinations}
