@@ -309,3 +309,17 @@ def test_the_process_says_where_it_is_and_ends_with_its_input() -> None:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", line["issuer"])
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+async def test_two_demo_providers_run_side_by_side() -> None:
+    """The second finds the usual port taken and takes another."""
+    async with serve(None) as first, serve(None) as second:
+        assert first.issuer != second.issuer
+
+
+async def test_a_port_that_was_asked_for_is_taken_or_refused() -> None:
+    async with serve() as demo:
+        port = int(demo.issuer.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"):
+            async with serve(port):
+                pass

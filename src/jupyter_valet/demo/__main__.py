@@ -9,12 +9,14 @@ import os
 import sys
 import threading
 
-from .app import serve
+from .app import USUAL_PORT, serve
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jupyter_valet.demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: free)")
+    parser.add_argument(
+        "--port", type=int, help=f"port on 127.0.0.1 (default: {USUAL_PORT}, or any free one)"
+    )
     parser.add_argument(
         "--access-seconds", type=float, default=300, help="lifetime of an access token"
     )
@@ -32,7 +34,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     threading.Thread(target=read, daemon=True).start()
 
 
-async def _run(port: int, access_seconds: float) -> None:
+async def _run(port: int | None, access_seconds: float) -> None:
     ended = asyncio.Event()
     async with serve(port, access_seconds=access_seconds) as demo:
         print(json.dumps({"issuer": demo.issuer}), flush=True)

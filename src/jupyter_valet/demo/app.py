@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,6 +18,9 @@ from .tokens import TokenEndpoint
 from .tracker import Tracker
 
 HOST = "127.0.0.1"
+
+USUAL_PORT = 8917
+"""Taken when it is free, so that the issuer, and with it a connection, outlives a restart."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -75,8 +78,8 @@ def application(demo: Demo) -> web.Application:
 
 
 @asynccontextmanager
-async def serve(port: int = 0, *, access_seconds: float = 300) -> AsyncIterator[Demo]:
-    """Run the demo provider on loopback; port 0 means a free one.
+async def serve(port: int | None = 0, *, access_seconds: float = 300) -> AsyncIterator[Demo]:
+    """Run the demo provider on loopback; port 0 means any free one, None the usual or any.
 
     Raises `OSError` when the port is taken.
     """
@@ -84,8 +87,16 @@ async def serve(port: int = 0, *, access_seconds: float = 300) -> AsyncIterator[
     runner = web.AppRunner(application(demo), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
+        await _listen(runner, port)
         demo.issuer = f"http://{HOST}:{runner.addresses[0][1]}"
         yield demo
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, port: int | None) -> None:
+    if port is None:
+        with suppress(OSError):
+            await web.TCPSite(runner, HOST, USUAL_PORT).start()
+            return
+    await web.TCPSite(runner, HOST, port or 0).start()
