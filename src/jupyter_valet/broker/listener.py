@@ -141,7 +141,9 @@ class Routes:
         for connection in services.connections.find(caller.principal, profile.name):
             good = connection.status == "active" and scopes <= connection.scopes
             if good and not asked.new_account:
-                return ConnectReply(connection=connection.view(profile).to_json())
+                views = services.connections.views(caller.principal)
+                known = next(view for view in views if view.id == connection.id)
+                return ConnectReply(connection=known.to_json())
         transaction = services.transactions.create(
             caller, provider=profile.name, scopes=scopes, reason="%connect in this notebook"
         )
