@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpcore2
@@ -43,7 +44,6 @@ pytestmark = pytest.mark.anyio
 
 TOKENS = TokenSet(Secret("old-access"), Secret("old-refresh"), 0.0, frozenset({"read"}))
 REDIRECT_URI = "http://127.0.0.1:8888/valet/callback/corp"
-Lookup = Callable[..., list[tuple[object, ...]]]
 
 
 @pytest.fixture
@@ -173,25 +173,52 @@ async def test_a_slow_provider_is_unreachable_after_the_timeout(
     assert time.monotonic() - begun < 3
 
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def _raw_server(handler: Handler) -> AsyncIterator[str]:
+    """Run a server that speaks no better HTTP than `handler` does; yields its URL."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
 async def test_a_provider_that_drips_is_held_to_one_deadline(oauth: OAuthClient) -> None:
     """A byte now and then resets the timeout of a read; the deadline is for the whole answer."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while not writer.is_closing():
+        while True:
             writer.write(b" ")
             await asyncio.sleep(0.2)
 
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    issuer = f"http://127.0.0.1:{port}"
-    profile = profiles({"corp": {"issuer": issuer, "loopback": True}})["corp"]
-    app = OAuthApp("corp", issuer, "client")
-    begun = time.monotonic()
-    with pytest.raises(ProviderUnreachable):
-        await oauth.begin(profile, app, scopes=[], redirect_uri=REDIRECT_URI)
-    assert time.monotonic() - begun < 3
-    server.close()
+    async with _raw_server(drip) as issuer:
+        profile = profiles({"corp": {"issuer": issuer, "loopback": True}})["corp"]
+        app = OAuthApp("corp", issuer, "client")
+        begun = time.monotonic()
+        with pytest.raises(ProviderUnreachable):
+            await oauth.begin(profile, app, scopes=[], redirect_uri=REDIRECT_URI)
+        assert time.monotonic() - begun < 3
 
 
 async def test_a_provider_that_is_down_is_unreachable(oauth: OAuthClient) -> None:
@@ -207,16 +234,13 @@ async def test_a_provider_that_hangs_up_is_unreachable(oauth: OAuthClient) -> No
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-        writer.close()
+        await writer.drain()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    profile = profiles({"corp": {"issuer": issuer, "loopback": True}})["corp"]
-    with pytest.raises(ProviderUnreachable):
-        await oauth.begin(
-            profile, OAuthApp("corp", issuer, "client"), scopes=[], redirect_uri=REDIRECT_URI
-        )
-    server.close()
+    async with _raw_server(hang_up) as issuer:
+        profile = profiles({"corp": {"issuer": issuer, "loopback": True}})["corp"]
+        app = OAuthApp("corp", issuer, "client")
+        with pytest.raises(ProviderUnreachable):
+            await oauth.begin(profile, app, scopes=[], redirect_uri=REDIRECT_URI)
 
 
 # Connections in bad weather ------------------------------------------------------------------

@@ -21,10 +21,12 @@ from jupyter_valet.broker.oauth import InvalidGrant, OAuthApp, OAuthClient, Prof
 from jupyter_valet.broker.oauth.token_endpoint import unpack
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import open_vault
+from jupyter_valet.demo.app import serve
 
 pytestmark = pytest.mark.anyio
 
 CORP = "http://127.0.0.1:8888/user/jane/valet/callback/corp"
+DEMO = "http://127.0.0.1:8888/valet/callback/demo"
 NANO = "http://127.0.0.1:8888/valet/callback/nano"
 API = ("openid", "profile", "api:read")
 SECRETS = {"valet-basic": "basic secret: 100% +/&=~", "valet-post": "post-secret"}
@@ -431,4 +433,24 @@ async def test_a_second_implementation_agrees(tmp_path: Path, oauth: OAuthClient
         with pytest.raises(InvalidGrant):
             await oauth.refresh(profile, app, tokens)
         assert await oauth.revoke(profile, app, second)
+    await browser.close()
+
+
+async def test_the_demo_provider_is_a_provider_like_any_other(oauth: OAuthClient) -> None:
+    """The built-in profile fits the server that `make demo` starts."""
+    browser = Browser({})
+    async with serve() as running:
+        demo = profiles({}, running.issuer)["demo"]
+        app = OAuthApp("demo", demo.issuer, demo.public_client_id)
+        url, pending = await oauth.begin(
+            demo, app, scopes=["issues:read", "issues:write"], redirect_uri=DEMO
+        )
+        code = oauth.check_callback(demo, pending, await browser.sign_in(url, DEMO))
+        tokens = await oauth.exchange(demo, app, pending, code)
+        assert tokens.scopes == {"openid", "profile", "issues:read", "issues:write"}
+        assert (await oauth.account(demo, tokens)).label
+        fresh = await oauth.refresh(demo, app, tokens)
+        assert await oauth.revoke(demo, app, fresh)
+        with pytest.raises(InvalidGrant):
+            await oauth.refresh(demo, app, fresh)
     await browser.close()

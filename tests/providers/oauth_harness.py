@@ -177,16 +177,19 @@ class Browser:
                 response = await self._http.post(url, data=fields)
         raise AssertionError("the sign-in does not end")
 
-    def _form(self, page: str) -> tuple[str, dict[str, str]]:
+    def _form(self, page: str) -> tuple[str, dict[str, list[str]]]:
+        """Return the first form's action and fields, as pressing its first button sends them."""
         form = re.search(r"<form(.*?)>(.*?)</form>", page, re.DOTALL)
         assert form is not None, page[:500]
         action = re.search(r'action="([^"]*)"', form[1])
-        fields: dict[str, str] = {}
-        for tag in re.findall(r"<input[^>]*>", form[2]):
+        fields: dict[str, list[str]] = {}
+        for tag in re.findall(r"<input[^>]*>", form[2]) + re.findall(r"<button[^>]*>", form[2])[:1]:
             attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+            unticked = attributes.get("type") == "checkbox" and " checked" not in tag
             name = attributes.get("name", "")
-            if name:
-                fields[name] = self._answers.get(name, unescape(attributes.get("value", "")))
+            if name and not unticked and " disabled" not in tag:
+                value = self._answers.get(name, unescape(attributes.get("value", "")))
+                fields.setdefault(name, []).append(value)
         return unescape(action[1]) if action else "", fields
 
     async def close(self) -> None:

@@ -134,7 +134,8 @@ class Connections:
         current one. Raises `NeedsLogin`, `ProviderUnreachable`, and `ValetError("not_found")` when
         the connection has ended.
         """
-        if self.get(connection.principal, connection.id) is None:
+        record = self._held.record(connection.id)
+        if record is None or record.meta["principal"] != connection.principal:
             raise ValetError("not_found", what="connection")
         return await self._freshness.access_token(connection.id, rejected)
 
@@ -165,14 +166,14 @@ class Connections:
         tokens = self._held.tokens(record)
         self._held.delete(id)
         self._used.pop(id, None)
+        # First the deeds, then the notes: an audit that cannot be written must not save a token.
+        confirmed = revoke and await self._revoke(connection, tokens)
         self._note("connection.ended", record)
         if not revoke:
             return "forgotten"
-        if await self._revoke(connection, tokens):
-            self._note("connection.revoked", record)
-            return "revoked"
-        self._note("connection.revoked", record, "not_confirmed")
-        return "not_confirmed"
+        outcome: Ended = "revoked" if confirmed else "not_confirmed"
+        self._note("connection.revoked", record, "ok" if confirmed else outcome)
+        return outcome
 
     async def _revoke(self, connection: Connection, tokens: TokenSet) -> bool:
         profile = self._profiles.get(connection.provider)

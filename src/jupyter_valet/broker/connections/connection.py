@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ...wire.views import ConnectionView
@@ -88,7 +89,7 @@ def from_record(record: Record, last_used_at: float = 0.0) -> Connection:
         issuer=meta["issuer"],
         account=Account(meta["account_id"], meta["account"]),
         scopes=frozenset(meta["scopes"]),
-        origins=tuple(map(Origin.parse, meta["origins"])),
+        origins=_origins(tuple(meta["origins"])),
         created_at=meta["created_at"],
         last_used_at=max(meta["last_used_at"], last_used_at),
         status=meta["status"],
@@ -96,6 +97,12 @@ def from_record(record: Record, last_used_at: float = 0.0) -> Connection:
         revision=record.revision,
         fingerprint=meta["fingerprint"],
     )
+
+
+@lru_cache(maxsize=256)
+def _origins(texts: tuple[str, ...]) -> tuple[Origin, ...]:
+    """Parse once what every call looks up again."""
+    return tuple(map(Origin.parse, texts))
 
 
 def view(connection: Connection, profile: Profile | None) -> ConnectionView:
