@@ -9,3 +9,11 @@ import pytest
 def anyio_backend() -> str:
     """Run async tests on asyncio: the product's event loop."""
     return "asyncio"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text by its argument: xdist needs the same names in each of its processes.
+
+    It also keeps tokens that a test makes up at random out of reports.
+    """
+    return argname if isinstance(val, str) and len(val) > 30 else None
