@@ -158,6 +158,7 @@ async def test_a_redirect_to_another_host_is_not_followed(here: World, status: i
         )
         assert await code(here) == "upstream_error"
     assert reached == []
+    assert len(here.upstream.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mcp import MCPError
 
-from jupyter_valet.broker.mcp.state import CallState, _Codec, redeem
+from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.mcp.authentication import CALLER
+from jupyter_valet.broker.mcp.state import CallState, _Codec, boundary, redeem
 from jupyter_valet.broker.vault import open_vault
 
 
@@ -54,3 +57,17 @@ def test_the_key_is_the_vaults(tmp_path: Path) -> None:
         _Codec(other).unseal(sealed)
     again.close()
     other.close()
+
+
+def test_a_state_is_sealed_for_a_person_and_a_kernel(tmp_path: Path) -> None:
+    """ES-24, MS-05: by the seal itself, before anything in it is looked at."""
+    vault = open_vault(tmp_path / "state", "file")
+    bind = boundary(vault)._security.bind_principal
+    assert bind is not None
+
+    def bound(principal: str, kernel: str) -> str | None:
+        scope = {CALLER: Caller(principal, kernel, "a.ipynb", "http://127.0.0.1:8888/")}
+        return bind(SimpleNamespace(request=SimpleNamespace(scope=scope)))  # type: ignore[arg-type]
+
+    assert len({bound("jane", "k1"), bound("jane", "k2"), bound("joe", "k1"), None}) == 4
+    vault.close()
