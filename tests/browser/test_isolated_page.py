@@ -70,7 +70,7 @@ class Notebook:
     decided: dict[str, int] = field(default_factory=dict)
 
     def run(self, script: str) -> str:
-        """Run the body of an async function; return what it gives, or how the browser stopped it."""
+        """Run the body of an async function; return what it gives, or what stopped it."""
         try:
             return str(self.page.evaluate(f"async () => {{ {script} }}"))
         except BrowserError as error:
@@ -102,12 +102,13 @@ def notebook(browser: Browser, server: Server) -> Iterator[Notebook]:
 
 
 SERVICE_WORKER = """
-self.addEventListener('fetch', event => event.respondWith(fetch(event.request).then(async answer => {
+const look = async answer => {
     const text = await answer.clone().text();
     const found = text.match(/N0NCE[0-9a-f]+/);
     if (found) await fetch('leak-' + found[0]);
     return answer;
-})));
+};
+self.addEventListener('fetch', event => event.respondWith(fetch(event.request).then(look)));
 """
 
 READS: dict[str, str] = {

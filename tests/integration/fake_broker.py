@@ -23,7 +23,7 @@ def main() -> None:
     record, provider = Path(sys.argv[1]), sys.argv[2]
     with record.open("a") as file:
         file.write(json.dumps({"method": "environ", "params": dict(os.environ)}) + "\n")
-        file.write(json.dumps({"method": "cwd", "params": {"cwd": os.getcwd()}}) + "\n")
+        file.write(json.dumps({"method": "cwd", "params": {"cwd": str(Path.cwd())}}) + "\n")
     broker = FakeBroker(provider)
     for line in sys.stdin:
         request = json.loads(line)
@@ -131,6 +131,8 @@ class FakeBroker:
         transaction = state.removeprefix("STATE-")
         if not state.startswith("STATE-"):
             return _error("page_out_of_date")
+        if transaction == "nonsense":
+            return {"result": {}}
         right = params["binding"] == binding(transaction)
         self.states[transaction] = "done" if right else "failed"
         return {"result": {"transaction": transaction}}

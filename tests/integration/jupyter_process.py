@@ -7,6 +7,7 @@ import http.client
 import http.cookies
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -110,12 +111,15 @@ class Server:
         return self.request("GET", path, headers, **how)
 
     def api(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Call Jupyter's own API as a client that holds the token."""
-        sent = {"Authorization": f"token {TOKEN}", **headers}
-        text = None if body is None else json.dumps(body)
-        answer = self.request(method, path, sent, body=text, login=False)
+        """Call Jupyter's own API as a client that holds the token; it must go well."""
+        answer = self.call(method, path, body, **headers)
         assert answer.status < 300, answer.body
         return json.loads(answer.body) if answer.body else None
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        sent = {"Authorization": f"token {TOKEN}", **headers}
+        text = None if body is None else json.dumps(body)
+        return self.request(method, path, sent, body=text, login=False)
 
     def log_in(self) -> None:
         """Get a login cookie, as a browser does that opens the URL with the token."""
@@ -190,7 +194,9 @@ def _wait_for_port(process: subprocess.Popen[bytes], home: Path) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, ValueError):
-            return int(json.loads(file.read_text())["port"])
+            port = int(json.loads(file.read_text())["port"])
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return port
         time.sleep(0.02)
     raise RuntimeError("Jupyter did not start:\n" + (home / "server.log").read_text()[-4000:])
 

@@ -24,9 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def approve(server: Server, transaction: str) -> str:
     """Approve a transaction; return the `Cookie` header's part with the binding."""
     server.get(f"valet/connect/{transaction}")
-    answer = server.get(
-        f"valet/connect/{transaction}/approve?auth={nonce(transaction)}", PRESSED
-    )
+    answer = server.get(f"valet/connect/{transaction}/approve?auth={nonce(transaction)}", PRESSED)
     assert answer.status == 303
     return "; ".join(
         f"{name}={morsel.value}"
@@ -330,7 +328,9 @@ def test_a_callback_from_nobody_is_not_kept(server: Server) -> None:
     assert len(server.asked("oauth.callback")) == before
 
 
-@pytest.mark.parametrize("query", ["", "?error=access_denied&state=none", "?code=1&state=a&state=b"])
+@pytest.mark.parametrize(
+    "query", ["", "?error=access_denied&state=none", "?code=1&state=a&state=b"]
+)
 def test_a_callback_that_makes_no_sense_ends_on_a_page_with_fixed_words(
     server: Server, query: str
 ) -> None:
@@ -388,10 +388,11 @@ def test_a_foreign_host_is_refused_before_anything_else(server: Server) -> None:
 
 
 def test_no_log_line_holds_a_nonce_a_code_or_a_state(server: Server) -> None:
-    """Also where Jupyter's own handlers would write the whole URL: errors, unknown paths, logins."""
+    """Also where Jupyter would write the whole URL: errors, faults, unknown paths, logins."""
     cookie = approve(server, "logged")
     for path in (
         "valet/callback/demo?code=C0DE-logged&state=STATE-logged",
+        "valet/callback/demo?code=C0DE-logged&state=STATE-nonsense",
         "valet/callback/demo/deeper?code=C0DE-logged&state=STATE-logged",
         "valet/callback/de%20mo?code=C0DE-logged&state=STATE-logged",
         "valet/nowhere?auth=C0DE-logged&id_hint=C0DE-logged",
@@ -403,6 +404,7 @@ def test_no_log_line_holds_a_nonce_a_code_or_a_state(server: Server) -> None:
     server.get("valet/connect/logged/approve?auth=C0DE-logged", {**PRESSED, "Host": "evil.example"})
     log = server.log
     assert "valet/callback/demo" in log  # it does log
+    assert "Uncaught exception" in log  # and faults of ours, too
     for secret in ("C0DE", "STATE-", "N0NCE", "B1ND", "REB1ND", "s%2Bcret"):
         assert secret not in log, secret
 

@@ -111,7 +111,7 @@ class ValetExtension(ExtensionApp):
         self.origins = Origins(
             base_url=server.base_url,
             configured=self.public_origin,
-            fallback=server.connection_url,
+            fallback=lambda: server.connection_url,
             environ=os.environ,
         )
         self.demo_provider = DemoProvider(state_dir, self.log)

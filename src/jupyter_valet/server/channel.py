@@ -60,15 +60,21 @@ class Exchange:
         if "event" in message:
             self._on_event(str(message["event"]), _object(message.get("params")))
             return
+        error = RemoteError({"error": message["error"]}) if "error" in message else None
+        result = {} if error else _object(message.get("result"))
+        answer = self._take(message.get("id"))
+        with contextlib.suppress(InvalidStateError):  # whoever asked has gone
+            if error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+    def _take(self, request_id: object) -> Answer:
         with self._lock:
-            answer = self._waiting.pop(message.get("id"), None)  # type: ignore[arg-type]
+            answer = self._waiting.pop(request_id, None) if isinstance(request_id, int) else None
         if answer is None:
             raise ValueError("an answer that nobody waits for")
-        with contextlib.suppress(InvalidStateError):  # whoever asked has gone
-            if "error" in message:
-                answer.set_exception(RemoteError({"error": message["error"]}))
-            else:
-                answer.set_result(_object(message.get("result")))
+        return answer
 
     def end(self) -> None:
         """Tell everybody who waits that no answer will come."""

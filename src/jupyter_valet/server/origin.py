@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -71,12 +71,13 @@ def of_request(headers: Mapping[str, str], protocol: str, host: str) -> str | No
 class Origins:
     """The public origin, with `base_url`, for each question there is.
 
-    `fallback` is the server's own idea of its URL (`ServerApp.connection_url`).
+    `fallback` returns the server's own idea of its URL (`ServerApp.connection_url`), which is right
+    only once it listens.
     """
 
     base_url: str
     configured: str
-    fallback: str
+    fallback: Callable[[], str]
     environ: Mapping[str, str]
     learned: str = ""
 
@@ -103,4 +104,4 @@ class Origins:
         return self._with_base(self._fixed or self.learned)
 
     def _with_base(self, origin: str | None) -> str:
-        return (origin or parse(self.fallback) or "http://127.0.0.1") + self.base_url
+        return (origin or parse(self.fallback()) or "http://127.0.0.1") + self.base_url

@@ -177,6 +177,11 @@ class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
         """Return what Tornado logs about a failed request: no query, which may hold a code."""
         return f"{self.request.method} {self.request.path} ({self.request.remote_ip})"
 
+    def log_exception(self, *error: Any) -> None:
+        """Let Tornado log a fault of ours; it shows the whole request, so without its query."""
+        self.request.uri = self.request.path
+        super().log_exception(*error)
+
     def _log(self) -> None:
         """Let Jupyter log the request, without its query."""
         self.request.uri = self.request.path
