@@ -92,6 +92,7 @@ class FakeBroker:
     drop: int = 0
     """How many of the next tool calls are dropped without an answer."""
     ttl: float = 600.0
+    origin: str = ORIGIN
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -131,7 +132,7 @@ class FakeBroker:
                 provider_title="Demo Provider",
                 server="jupyter-valet at 127.0.0.1:8888",
                 reason=reason,
-                url=f"{ORIGIN}valet/connect/{id_}",
+                url=f"{self.origin}valet/connect/{id_}",
                 notebook="a.ipynb",
                 expires_at=time.time() + self.ttl,
                 scopes=[ScopeView("read", "Read your issues")],

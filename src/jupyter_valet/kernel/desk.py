@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 from ..wire.views import TransactionView
@@ -94,7 +95,8 @@ def _card(view: TransactionView, message: str) -> _Shown:
     if attendance.in_notebook():
         from .cards.notebook import NotebookCard
 
-        return NotebookCard(view, message)
+        with suppress(LookupError):  # a thread of the person's own that belongs to no cell
+            return NotebookCard(view, message)
     from .cards.terminal import TerminalCard
 
     return TerminalCard(view, message)

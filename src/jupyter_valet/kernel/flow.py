@@ -195,7 +195,11 @@ def wait(view: TransactionView, message: str, desk: Desk) -> Flow[Verdict]:
         yield End(view.id, "cancel")
         what = f"its link must not be opened, because {refusal}"
         raise ValetError("sign_in_failed", provider=view.provider, what=what)
-    card = desk.open(view, message)
+    try:
+        card = desk.open(view, message)
+    except BaseException:
+        yield End(view.id, "cancel")
+        raise
     try:
         while not _final(view):
             view = yield from _next(view, card)

@@ -217,9 +217,12 @@ def test_only_the_address_can_become_a_link_in_text() -> None:
     assert re.findall(r"https?://\S+", text) == [URL]
 
 
-def test_the_message_is_not_said_twice() -> None:
-    """What the elicitation and the transaction both say is one line."""
-    assert page(message=VIEW.reason).text.count(VIEW.reason) == 1
+@pytest.mark.parametrize("message", [VIEW.reason, f"Sign in at Demo. {VIEW.reason}"])
+def test_the_message_is_not_said_twice(message: str) -> None:
+    """What the elicitation and the transaction both say is one line, and nothing is left out."""
+    text = page(message=message).text
+    assert text.count(VIEW.reason) == 1
+    assert message in text
 
 
 def test_the_style_follows_the_theme() -> None:

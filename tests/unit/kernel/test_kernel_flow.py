@@ -265,6 +265,19 @@ def test_a_second_interruption_gets_through() -> None:
         running.throw(KeyboardInterrupt())
 
 
+def test_a_card_that_cannot_be_shown_cancels() -> None:
+    """No sign-in is left pending behind an error of the front end."""
+
+    class Broken(Desk):
+        def open(self, view: TransactionView, message: str) -> Desk:
+            raise RuntimeError
+
+    running = start(Broken())
+    assert running.send(VIEW) == End(ID, "cancel")
+    with pytest.raises(RuntimeError):
+        running.send(None)
+
+
 def test_a_flow_that_is_dropped_closes_its_card() -> None:
     """Nothing is left on the screen when the driver goes away."""
     desk = Desk()

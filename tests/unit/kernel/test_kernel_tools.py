@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 import threading
 import time
 from typing import Any
@@ -227,6 +228,17 @@ def test_an_unknown_kernel_is_told_what_to_do(
         _ = Tools().demo
     assert error.value.code == "capability_refused"
     assert dir(Tools()) == []
+
+
+def test_the_address_is_never_fetched(broker: FakeBroker) -> None:
+    """EC-11: no prefetch, no preview; only the person's browser goes there."""
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0.2)
+        broker.origin = f"http://127.0.0.1:{canary.getsockname()[1]}/"
+        broker.person("opened", "done")
+        tools.demo.list_issues("a/b")
+        with pytest.raises(TimeoutError):
+            canary.accept()
 
 
 def test_the_long_poll_is_no_busy_loop(broker: FakeBroker) -> None:

@@ -41,11 +41,13 @@ def face(view: TransactionView, message: str = "", *, closed: bool = False) -> F
         status, tone, over = CLOSED, "bad", True
     title = one_line(view.provider_title or view.provider, 60)
     reason, said = one_line(view.reason), one_line(message)
+    if reason in said:  # the message says why already
+        reason, said = said, ""
     return Face(
         title=f"Sign in to {title}",
         server=one_line(view.server, 120),
         reason=reason,
-        message="" if said == reason else said,
+        message=said,
         scopes=tuple(_scope(s.name, s.words) for s in view.scopes),
         notebook=one_line(view.notebook, 120),
         link=None if over else examine(view.url),
