@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,17 @@ def test_a_keyring_that_loses_the_key_is_noticed(memory_keyring: MemoryKeyring) 
     memory_keyring.set_password = lambda *item: None
     with pytest.raises(KeyUnavailable, match="did not keep"):
         KeyringSource().store(KeyRing.new("v"))
+
+
+def test_a_keyring_that_hangs_does_not_hang_us(
+    memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    memory_keyring.get_password = lambda *item: answered.wait(30)
+    monkeypatch.setattr(os_keyring, "_PATIENCE", 0.05)
+    with pytest.raises(KeyUnavailable, match="does not answer"):
+        KeyringSource().load("v")
+    answered.set()
 
 
 def test_what_a_keyring_says_when_it_fails_is_not_repeated(memory_keyring: MemoryKeyring) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import queue
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import KeyUnavailable, VaultDamaged
 from ..ring import KeyRing
@@ -27,6 +29,10 @@ BACKENDS = {
 """The only backends there are, by `sys.platform`."""
 
 _USER = "key ring"
+_PATIENCE = 20.0
+"""Seconds. A keyring that asks the person, or hangs, must not hang the broker."""
+
+_T = TypeVar("_T")
 
 
 class KeyringSource:
@@ -41,13 +47,13 @@ class KeyringSource:
 
     def check(self) -> None:
         """Raise `Unsuitable` when there is no keyring here, or it is locked."""
-        _check_open()
-        _backend()
+        _answer(_check_open)
+        _answer(_backend)
 
     def load(self, vault_id: str) -> KeyRing | None:
         """Fetch the ring. Raises `KeyUnavailable` or `VaultDamaged`."""
         with _clear_errors():
-            text = self._usable().get_password(_service(vault_id), _USER)
+            text = self._ask(lambda backend: backend.get_password(_service(vault_id), _USER))
         if text is None:
             return None
         try:
@@ -61,10 +67,10 @@ class KeyringSource:
     def store(self, ring: KeyRing) -> None:
         """Store the ring, and read it back: some keyrings lose what they cannot hold."""
         text = ring.to_bytes().decode()
+        service = _service(ring.vault_id)
         with _clear_errors():
-            backend = self._usable()
-            backend.set_password(_service(ring.vault_id), _USER, text)
-            kept = backend.get_password(_service(ring.vault_id), _USER)
+            self._ask(lambda backend: backend.set_password(service, _USER, text))
+            kept = self._ask(lambda backend: backend.get_password(service, _USER))
         if kept != text:
             raise KeyUnavailable("the keyring did not keep it")
 
@@ -72,15 +78,35 @@ class KeyringSource:
         """Delete the item, if there is one."""
         if self.load(vault_id) is not None:
             with _clear_errors():
-                self._usable().delete_password(_service(vault_id), _USER)
+                self._ask(lambda backend: backend.delete_password(_service(vault_id), _USER))
 
-    def _usable(self) -> KeyringBackend:
+    def _ask(self, question: Callable[[KeyringBackend], _T]) -> _T:
         self.check()
-        return _backend()
+        return _answer(lambda: question(_backend()))
 
 
 def _service(vault_id: str) -> str:
     return f"jupyter-valet {vault_id}"
+
+
+def _answer(question: Callable[[], _T]) -> _T:
+    """Return the answer to a question that may never be answered. Raises `Unsuitable` then."""
+    answers: queue.SimpleQueue[tuple[_T | None, Exception | None]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put((question(), None))
+        except Exception as error:
+            answers.put((None, error))
+
+    threading.Thread(target=ask, daemon=True, name="keyring").start()
+    try:
+        answer, error = answers.get(timeout=_PATIENCE)
+    except queue.Empty:
+        raise Unsuitable(f"it does not answer within {_PATIENCE:.0f} seconds") from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
 
 
 def _backend() -> KeyringBackend:
