@@ -48,7 +48,8 @@ def run_add(arguments: argparse.Namespace) -> int:
     app = _ask(profile)
     with vault(arguments, create=True) as opened:
         _save(arguments, opened, known, app)
-    print(f"Stored. Run %connect {profile.name} in a notebook.")
+    first = "Restart Jupyter, then run" if arguments.issuer else "Run"
+    print(f"Stored. {first} %connect {profile.name} in a notebook.")
     return 0
 
 
