@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from kernel_broker import FakeBroker
+from traitlets.config import Config
 
 from jupyter_valet import load_ipython_extension, tools, unload_ipython_extension
 from jupyter_valet.wire.errors import ValetError
@@ -33,9 +35,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     """A shell without a history file, alone in this process."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     InteractiveShell.clear_instance()
-    found = InteractiveShell.instance()
-    found.history_manager.enabled = False
+    found = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     yield found
+    atexit.unregister(found.atexit_operations)  # its folder is gone by then
     InteractiveShell.clear_instance()
 
 
