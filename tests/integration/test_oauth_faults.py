@@ -156,7 +156,7 @@ async def test_a_compressed_answer_is_refused(
     odd: OddServer, oauth: OAuthClient, fixed: Profile, app: OAuthApp
 ) -> None:
     """A megabyte of it may hold gigabytes; it was not asked for."""
-    odd.headers, odd.body = {"Content-Encoding": "gzip"}, b"\x1f\x8b\x08\x00"
+    odd.headers, odd.body = {"Content-Encoding": "gzip"}, json.dumps(GOOD).encode()
     with pytest.raises(OAuthRefused) as caught:
         await oauth.refresh(fixed, app, TOKENS)
     assert caught.value.slug == "not_json"

@@ -221,8 +221,11 @@ async def test_a_refresh_answer_without_a_refresh_token_keeps_the_old_one(
     jane: Person, google: GoogleShaped
 ) -> None:
     """L16: not the first refresh is what fails, but the second."""
+    tokens = await jane.tokens(DRIVE)
+    fresh = await jane.oauth.refresh(jane.profile, jane.app, tokens)
+    assert fresh.refresh_token == tokens.refresh_token
     connection = await jane.connect(DRIVE)
-    for expected in (1, 2, 3):
+    for expected in (2, 3, 4):
         jane.clock.ahead += 4000
         await jane.connections.access_token(connection)
         assert google.refreshes == expected

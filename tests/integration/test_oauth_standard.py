@@ -17,11 +17,19 @@ import pytest
 from oauth_harness import Browser, Clock, Notes, nanoidp, oidc_provider
 
 from jupyter_valet.broker.connections import Connection, Connections, NeedsLogin
-from jupyter_valet.broker.oauth import InvalidGrant, OAuthApp, OAuthClient, Profile, profiles
+from jupyter_valet.broker.oauth import (
+    InvalidGrant,
+    OAuthApp,
+    OAuthClient,
+    Profile,
+    TokenSet,
+    profiles,
+)
 from jupyter_valet.broker.oauth.token_endpoint import unpack
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import open_vault
 from jupyter_valet.demo.app import serve
+from jupyter_valet.wire.errors import ValetError
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +106,20 @@ async def connection(
     code = oauth.check_callback(corp, pending, await browser.sign_in(url, CORP))
     tokens = await oauth.exchange(corp, app, pending, code)
     return desk.connections.store("owner", corp, tokens, await oauth.account(corp, tokens))
+
+
+@pytest.fixture
+def refreshing(oauth: OAuthClient, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once a refresh is on its way to the provider."""
+    begun = asyncio.Event()
+    refresh = oauth.refresh
+
+    async def watched(profile: Profile, app: OAuthApp, tokens: TokenSet) -> TokenSet:
+        begun.set()
+        return await refresh(profile, app, tokens)
+
+    monkeypatch.setattr(oauth, "refresh", watched)
+    return begun
 
 
 async def refreshes(issuer: str) -> int:
@@ -187,14 +209,14 @@ async def test_many_calls_with_one_refused_token_refresh_once(
 
 
 async def test_a_cancelled_call_does_not_stop_the_refresh_of_the_others(
-    issuer: str, desk: Desk, connection: Connection
+    issuer: str, desk: Desk, connection: Connection, refreshing: asyncio.Event
 ) -> None:
     """A rotated refresh token must reach the vault whatever becomes of the call that began it."""
     before = await refreshes(issuer)
     desk.clock.ahead = 7200
     first = asyncio.create_task(desk.connections.access_token(connection))
     second = asyncio.create_task(desk.connections.access_token(connection))
-    await asyncio.sleep(0.03)
+    await refreshing.wait()
     first.cancel()
     assert await second
     assert first.cancelled()
@@ -202,12 +224,12 @@ async def test_a_cancelled_call_does_not_stop_the_refresh_of_the_others(
 
 
 async def test_a_refresh_that_everybody_left_still_reaches_the_vault(
-    issuer: str, desk: Desk, connection: Connection
+    issuer: str, desk: Desk, connection: Connection, refreshing: asyncio.Event
 ) -> None:
     before = desk.vault.get("connection", connection.id)
     desk.clock.ahead = 7200
     call = asyncio.create_task(desk.connections.access_token(connection))
-    await asyncio.sleep(0.03)
+    await refreshing.wait()
     call.cancel()
     await desk.connections.close()
     after = desk.vault.get("connection", connection.id)
@@ -217,24 +239,41 @@ async def test_a_refresh_that_everybody_left_still_reaches_the_vault(
 
 
 async def test_a_disconnect_during_a_refresh_wins(
-    issuer: str, desk: Desk, oauth: OAuthClient, connection: Connection
+    desk: Desk,
+    oauth: OAuthClient,
+    connection: Connection,
+    corp: Profile,
+    app: OAuthApp,
+    refreshing: asyncio.Event,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What the refresh brought ends at the provider too."""
+    revoked: list[TokenSet] = []
+    revoke = oauth.revoke
+
+    async def watched(profile: Profile, app: OAuthApp, tokens: TokenSet) -> bool:
+        revoked.append(tokens)
+        return await revoke(profile, app, tokens)
+
+    monkeypatch.setattr(oauth, "revoke", watched)
     desk.clock.ahead = 7200
     call = asyncio.create_task(desk.connections.access_token(connection))
-    await asyncio.sleep(0.03)
+    await refreshing.wait()
     assert await desk.connections.end("owner", connection.id, revoke=False) == "forgotten"
-    with pytest.raises(Exception, match="no such connection"):
+    with pytest.raises(ValetError, match="no such connection"):
         await call
     assert desk.connections.find("owner", "corp") == []
+    [tokens] = revoked
+    with pytest.raises(InvalidGrant):
+        await oauth.refresh(corp, app, tokens)
 
 
 async def test_an_access_that_only_touches_metadata_does_not_cost_the_refresh_token(
-    desk: Desk, connection: Connection
+    desk: Desk, connection: Connection, refreshing: asyncio.Event
 ) -> None:
     desk.clock.ahead = 7200
     call = asyncio.create_task(desk.connections.access_token(connection))
-    await asyncio.sleep(0.03)
+    await refreshing.wait()
     desk.connections.used(connection, tool="corp.list")  # old enough to be written
     assert await call
     desk.clock.ahead = 14400
@@ -379,9 +418,9 @@ async def test_nobody_else_can_use_or_end_a_connection(desk: Desk, connection: C
     assert desk.connections.get("mallory", connection.id) is None
     assert desk.connections.find("mallory", "corp") == []
     assert desk.connections.views("mallory") == []
-    with pytest.raises(Exception, match="no such connection"):
+    with pytest.raises(ValetError, match="no such connection"):
         await desk.connections.end("mallory", connection.id, revoke=True)
-    with pytest.raises(Exception, match="no such connection"):
+    with pytest.raises(ValetError, match="no such connection"):
         await desk.connections.access_token(replace(connection, principal="mallory"))
 
 
@@ -413,6 +452,8 @@ async def test_nothing_secret_reaches_log_audit_or_metadata(
         assert secret._Secret__value.decode() not in told
     assert SECRETS["valet-basic"] not in told
     assert "code=" not in told
+    talkative = [r.name for r in caplog.records if r.name.startswith(("httpx", "httpcore"))]
+    assert talkative == [], "these log URLs and headers of requests"
 
 
 async def test_a_second_implementation_agrees(tmp_path: Path, oauth: OAuthClient) -> None:
