@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_valet.broker.audit import Audit, read_audit, verify_audit
+from jupyter_valet.broker.audit.chain import Chain
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.wire.errors import ValetError
 
@@ -77,6 +78,12 @@ def test_a_fact_of_another_type_is_refused(audit: Audit, fact: object) -> None:
 def test_an_action_that_is_not_on_the_list_is_refused(audit: Audit) -> None:
     with pytest.raises(ValueError, match="no action"):
         audit.record("connection.stolen", principal="owner")
+
+
+def test_the_mac_of_a_line_covers_the_line_before_it(key: Secret) -> None:
+    chain = Chain(key, "writer", number=1, last="one")
+    other = Chain(key, "writer", number=1, last="another")
+    assert chain.line({"action": "x"}) != other.line({"action": "x"})
 
 
 def test_a_sound_log_verifies(audit: Audit, path: Path, key: Secret) -> None:

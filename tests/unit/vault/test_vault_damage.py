@@ -296,6 +296,15 @@ def test_no_file_of_the_vault_holds_a_secret_in_clear(filled: Path) -> None:
             assert b"token-one" not in path.read_bytes(), path
 
 
+def test_a_deleted_record_leaves_no_ciphertext(filled: Path) -> None:
+    """Free pages are overwritten: a token that was revoked is not there to be attacked later."""
+    vault = open_vault(filled, "file")
+    sealed = vault._opened().store.record("connection", "one").sealed
+    vault.delete("connection", "one")
+    vault.close()
+    assert sealed[-40:] not in (filled / "vault.db").read_bytes()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
 def test_a_vault_that_is_replaced_while_in_use_takes_no_writes(
     filled: Path, tmp_path: Path

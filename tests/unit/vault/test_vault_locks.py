@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from jupyter_valet.broker.vault import Vault
@@ -31,6 +32,22 @@ async def crowd(vaults: list[Vault], count: int) -> int:
 async def test_one_task_at_a_time_holds_a_lock(vault: Vault) -> None:
     with anyio.fail_after(10):
         assert await crowd([vault], 64) == 1
+
+
+async def test_tasks_of_a_process_get_a_lock_in_the_order_they_came(vault: Vault) -> None:
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        async with vault.lock("a"):
+            order.append(number)
+            await anyio.sleep(0.003)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for number in range(30):
+                tasks.start_soon(work, number)
+                await anyio.lowlevel.checkpoint()
+    assert order == sorted(order)
 
 
 async def test_two_connections_share_the_lock(vault: Vault, open_again) -> None:

@@ -56,6 +56,11 @@ class Vault:
         return isinstance(source, PassphraseSource) and not source.exists
 
     @property
+    def key_source(self) -> str:
+        """The key source's name: `keyring`, `passphrase` or `file`."""
+        return self._opening.source.name
+
+    @property
     def key_source_words(self) -> str:
         """What the key source is, and what it is worth."""
         return self._opening.source.words
