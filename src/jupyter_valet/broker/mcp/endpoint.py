@@ -34,6 +34,7 @@ from ..vault import Vault
 from .authentication import Authenticator, Refusal, admit, authenticate
 from .elicit import HOLD, Asking, call_tool
 from .presence import PRESENCE, Gone, Presence
+from .quick import is_quick
 from .results import failure, listed
 from .state import boundary
 
@@ -75,9 +76,11 @@ class Endpoint:
         self._asking = Asking(calls, transactions, vault, profiles, hold, poll)
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._tools = ListToolsResult(tools=listed(calls.tools()))
-        self._manager = StreamableHTTPSessionManager(
-            self._server(vault),
-            security_settings=TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[]),
+        server = self._server(vault)
+        security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
+        self._manager = StreamableHTTPSessionManager(server, security_settings=security)
+        self._quick = StreamableHTTPSessionManager(
+            server, security_settings=security, json_response=True
         )
         self._stack = AsyncExitStack()
 
@@ -97,6 +100,7 @@ class Endpoint:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._manager.run())
+        await self._stack.enter_async_context(self._quick.run())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -110,7 +114,12 @@ class Endpoint:
             return
         presence = Presence(receive)
         admitted = {**admit(scope, caller), PRESENCE: presence}
-        await self._manager.handle_request(admitted, presence.receive, send)
+        first = await presence.receive()
+        replay = _replayed(first, presence.receive)
+        if is_quick(scope, first):
+            await presence.watching(self._quick.handle_request(admitted, replay, send))
+        else:
+            await self._manager.handle_request(admitted, replay, send)
 
     # Handlers --------------------------------------------------------------------------------
 
@@ -138,6 +147,16 @@ class Endpoint:
             # The type and the place say enough; a message might hold what upstream sent.
             logger.error("a tool call failed: %s", describe(error))
             return failure(ValetError("internal"))
+
+
+def _replayed(first: Message, receive: Receive) -> Receive:
+    """Return `receive` with the message that was read already before its own."""
+    waiting = [first]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+import anyio
 
 PRESENCE = "jupyter_valet.presence"
 """Where the ASGI scope holds the request's `Presence`."""
@@ -17,10 +20,10 @@ class Gone(Exception):
 
 
 class Presence:
-    """Notes the disconnect of one HTTP request as it passes by.
+    """Notes the disconnect of one HTTP request, as it passes by or in `watching`.
 
-    On 2026-07-28 the SDK cancels the handler as well (PS-06); a client of the older revision that
-    goes away without saying so is noticed here alone.
+    Of the ways in which the SDK answers, only the one that may become a stream cancels the handler
+    on a disconnect (PS-06); for the others it is noticed here alone.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -38,3 +41,17 @@ class Presence:
         """Raise `Gone` when the client has disconnected."""
         if self._gone:
             raise Gone
+
+    async def watching(self, answer: Awaitable[None]) -> None:
+        """Await `answer`, which does not receive, and cancel it when the client goes (PS-06)."""
+        with anyio.CancelScope() as scope:
+            watch = asyncio.create_task(self._cancel_when_gone(scope))
+            try:
+                await answer
+            finally:
+                watch.cancel()
+
+    async def _cancel_when_gone(self, scope: anyio.CancelScope) -> None:
+        while not self._gone:
+            await self.receive()
+        scope.cancel()
