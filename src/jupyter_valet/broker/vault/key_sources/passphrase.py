@@ -66,7 +66,7 @@ class PassphraseSource:
     """The ring, sealed by what a person types; the passphrase itself is not kept."""
 
     name = "passphrase"
-    words = "a passphrase; without it the stored files are worthless even to programs that run as you"
+    words = "a passphrase; without it the files are worthless even to programs that run as you"
     apart = False
 
     def __init__(
