@@ -1,13 +1,16 @@
-"""The extension application: configuration, and the wiring of the parts.
+"""The extension application: configuration, and the way to everything else.
 
-Nothing heavy happens before a kernel starts or a page is opened.
+It is imported while the server starts, so it imports next to nothing and starts nothing before a
+kernel starts or a page is opened.
 """
 
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_core.paths import jupyter_data_dir
@@ -15,18 +18,14 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, List, TraitError, Unicode, default, validate
 from traitlets.utils.bunch import Bunch
 
-from ..wire.control import StartParams
-from ..wire.errors import ValetError
-from . import environment, process
-from .demo_provider import DemoProvider
-from .events import Events
-from .kernels import Kernels
-from .origin import Origins, parse
-from .pages.held import Held
-from .pages.press import Press
-from .pages.routing import HANDLERS, REST
-from .provisioner import NAME as PROVISIONER
-from .supervisor import Plan, Supervisor
+from .door import Door
+from .environment import WITHHELD
+
+if TYPE_CHECKING:
+    from .services import Services
+
+PROVISIONER = "jupyter-valet-provisioner"
+"""The entry point of `provisioner.py` in the group `jupyter_client.kernel_provisioners`."""
 
 _NEEDED = ("aiohttp", "authlib", "cryptography", "filelock", "httpx2", "keyring", "mcp", "uvicorn")
 """One sign each of the `server` extra; found without being imported."""
@@ -56,7 +55,7 @@ class ValetExtension(ExtensionApp):
     demo = Bool(False, help="Start the embedded demo provider.").tag(config=True)
     withheld_variables = List(
         Unicode(),
-        default_value=list(environment.WITHHELD),
+        default_value=list(WITHHELD),
         help="Environment variables that kernels do not inherit from the server.",
     ).tag(config=True)
     broker_command = List(
@@ -75,13 +74,32 @@ class ValetExtension(ExtensionApp):
 
     @validate("public_origin")
     def _validate_public_origin(self, proposal: Bunch) -> str:
+        from .origin import parse
+
         value = str(proposal["value"])
         if value and parse(value) is None:
             raise TraitError("public_origin must look like https://hub.example or http://host:8888")
         return value
 
+    @cached_property
+    def services(self) -> Services:
+        """The parts, made when first asked for."""
+        from .services import Services, Settings
+
+        assert self.serverapp is not None
+        settings = Settings(
+            state_dir=Path(self.state_dir).expanduser().absolute(),
+            key_source=self.key_source,
+            public_origin=self.public_origin,
+            providers=self.providers,
+            demo=self.demo,
+            broker_command=self.broker_command,
+            withheld_variables=self.withheld_variables,
+        )
+        return Services(self.serverapp, settings, self.log)
+
     def initialize_settings(self) -> None:
-        """Build the parts; start nothing."""
+        """Become active, if everything is there."""
         missing = [name for name in _NEEDED if find_spec(name) is None]
         if missing:
             self.log.warning(
@@ -89,61 +107,21 @@ class ValetExtension(ExtensionApp):
                 ", ".join(missing),
             )
             return
-        self._build()
-        self._take_over_kernels()
         self.active = True
+        self._take_over_kernels()
 
     def initialize_handlers(self) -> None:
-        """Register the pages, if active."""
+        """Open the door to the pages, if active."""
+        server = self.serverapp
+        assert server is not None
         if self.active:
-            self.handlers.extend([*HANDLERS, REST])
+            door = Door(server.web_app, server.base_url, self.name)
+            server.web_app.add_handlers(".*$", [door.rule()])  # type: ignore[no-untyped-call]
 
     async def stop_extension(self) -> None:
         """End the broker and the demo provider with the server."""
-        if self.active:
-            await self.supervisor.stop()
-            await self.demo_provider.stop()
-
-    def _build(self) -> None:
-        server = self.serverapp
-        assert server is not None
-        state_dir = Path(self.state_dir).expanduser().absolute()
-        self.origins = Origins(
-            base_url=server.base_url,
-            configured=self.public_origin,
-            fallback=lambda: server.connection_url,
-            environ=os.environ,
-        )
-        self.demo_provider = DemoProvider(state_dir, self.log)
-        self.plan = Plan(
-            command=self.broker_command or process.python_module("jupyter_valet.broker"),
-            state_dir=state_dir,
-            params=self._start_params,
-            inherits_socket=not self.broker_command,
-        )
-        assert server.event_logger is not None
-        events = Events(server.event_logger, self.log)
-        self.supervisor = Supervisor(self.plan, self.log, events.take)
-        self.kernels = Kernels(server, self.supervisor, self.origins)
-        self.presses: Held[Press] = Held(seconds=30)
-        self.answers: Held[str] = Held(seconds=600)
-        self.problems: Held[ValetError] = Held(seconds=600)
-        self.unlocks: Held[bool] = Held(seconds=600)
-
-    async def _start_params(self) -> StartParams:
-        demo_issuer = ""
-        if self.demo:
-            try:
-                demo_issuer = await self.demo_provider.issuer()
-            except ValetError as error:
-                self.log.warning("%s", error)
-        return StartParams(
-            state_dir=str(self.plan.state_dir),
-            origin=self.origins.guess(),
-            key_source=self.key_source,
-            providers=dict(self.providers),
-            demo_issuer=demo_issuer,
-        )
+        if "services" in self.__dict__:
+            await self.services.stop()
 
     def _take_over_kernels(self) -> None:
         """Become the default provisioner, unless somebody chose another (jupyter.md §5).

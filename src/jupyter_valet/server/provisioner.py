@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
@@ -10,10 +10,7 @@ from ..wire.errors import ValetError
 from . import environment
 
 if TYPE_CHECKING:
-    from .app import ValetExtension
-
-NAME = "jupyter-valet-provisioner"
-"""The entry point in the group `jupyter_client.kernel_provisioners`."""
+    from .services import Services
 
 
 class ValetProvisioner(LocalProvisioner):
@@ -25,8 +22,8 @@ class ValetProvisioner(LocalProvisioner):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Add the capability to the environment and withhold the server's own tokens (R53)."""
         kwargs = await super().pre_launch(**kwargs)
-        valet = extension_of(self.parent)
-        withheld = environment.WITHHELD if valet is None else valet.withheld_variables
+        valet = services_of(self.parent)
+        withheld = environment.WITHHELD if valet is None else valet.settings.withheld_variables
         env = environment.for_kernel(kwargs["env"], withheld)
         if valet is not None:
             try:
@@ -41,12 +38,12 @@ class ValetProvisioner(LocalProvisioner):
     async def cleanup(self, restart: bool = False) -> None:
         """Take the capability back: at a restart, too, since the process that held it is gone."""
         await super().cleanup(restart)
-        if (valet := extension_of(self.parent)) is not None:
+        if (valet := services_of(self.parent)) is not None:
             await valet.kernels.forget(self.kernel_id, restart=restart)
 
 
-def extension_of(node: Any) -> ValetExtension | None:
-    """Return the active extension of the server that a kernel manager belongs to.
+def services_of(node: Any) -> Services | None:
+    """Return the active extension's services of the server that a kernel manager belongs to.
 
     A kernel manager's parent is the multi-kernel manager, whose parent is the server; outside a
     Jupyter server (nbclient, a console) there is none.
@@ -55,6 +52,6 @@ def extension_of(node: Any) -> ValetExtension | None:
         web_app = getattr(node, "web_app", None)
         if web_app is not None:
             valet = web_app.settings.get("valet")
-            return valet if getattr(valet, "active", False) else None
+            return cast("Services", valet.services) if getattr(valet, "active", False) else None
         node = getattr(node, "parent", None)
     return None

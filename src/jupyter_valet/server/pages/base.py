@@ -22,7 +22,7 @@ from .navigation import Refusal
 from .render import render
 
 if TYPE_CHECKING:
-    from ..app import ValetExtension
+    from ..services import Services
 
 Check = Callable[[Mapping[str, str], str], Refusal | None]
 Method = Callable[..., Awaitable[None]]
@@ -50,9 +50,9 @@ class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
     # Who and where ---------------------------------------------------------------------------
 
     @property
-    def valet(self) -> ValetExtension:
-        """The extension."""
-        return cast("ValetExtension", self.extensionapp)
+    def valet(self) -> Services:
+        """The extension's parts."""
+        return cast("Services", self.extensionapp.services)  # type: ignore[attr-defined]
 
     @property
     def public_origin(self) -> str:

@@ -10,7 +10,6 @@ HANDLERS: list[tuple[str, type[IsolatedPage]]] = [
     *callback.HANDLERS,
     *connections.HANDLERS,
     *unlock.HANDLERS,
+    (r"valet(?:/.*)?", NoSuchPage),
 ]
-
-REST: tuple[str, type[IsolatedPage]] = (r"valet(?:/.*)?", NoSuchPage)
-"""Whatever else is below `valet`; must be the last."""
+"""The last takes whatever else is below `valet`."""
