@@ -312,3 +312,54 @@ def test_sixty_four_calls_on_one_expired_token_in_two_brokers_all_succeed(tmp_pa
     assert not [body for _, body in answers if body["result"].get("isError")]
     lines = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
     assert [line["action"] for line in lines].count("connection.refreshed") == 1
+
+
+# What ends a sign-in ---------------------------------------------------------------------------
+
+
+def test_a_kernel_that_restarts_leaves_no_open_card(broker):
+    """Issue 2: the old kernel's card is over, its link does nothing."""
+    kernel = broker.kernel()
+    transaction, _, _ = asked(kernel.call_tool(*ISSUES))
+    broker.call("capability.revoke", kernel_id="k1")
+    again = broker.kernel()
+    assert kernel.request("GET", "/status")[0] == 401
+    assert view(again, transaction)["state"] == "cancelled"
+
+
+def test_a_sign_in_at_the_provider_outlives_its_kernel(broker):
+    """The person has approved: the connection is theirs, and the next call finds it."""
+    kernel, person = broker.kernel(), Person()
+    transaction, _, _ = asked(kernel.call_tool(*ISSUES))
+    approved = person.approve(broker, transaction)
+    broker.call("capability.revoke", kernel_id="k1")
+    person.call_back(broker, person.at_demo(approved["location"]), approved["binding"])
+    again = broker.kernel()
+    assert not again.call_tool(*ISSUES)[1]["result"].get("isError")
+
+
+def test_a_further_account_is_asked_for_and_kept_beside_the_first(broker):
+    """Several accounts per provider; the provider is told to ask which (prompt)."""
+    kernel = broker.kernel()
+    connected(broker, kernel)
+    body = {"provider": "demo", "new_account": True}
+    reply = kernel.request("POST", "/connect", body)[1]
+    transaction = reply["transaction"]["id"]
+    person = Person()
+    approved = person.approve(broker, transaction)
+    assert "prompt=select_account" in approved["location"]
+    query = person.at_demo(approved["location"], who="jonas")
+    person.call_back(broker, query, approved["binding"])
+    accounts = [c["account"] for c in kernel.request("GET", "/connections")[1]["connections"]]
+    assert sorted(accounts) == ["amara", "jonas"]
+
+
+def test_refusing_at_the_provider_is_declining(broker):
+    kernel, person = broker.kernel(), Person()
+    transaction, _, _ = asked(kernel.call_tool(*ISSUES))
+    approved = person.approve(broker, transaction)
+    query = person.at_demo(approved["location"])
+    parts = dict(part.split("=", 1) for part in query.split("&"))
+    refusal = f"error=access_denied&state={parts['state']}&iss={parts['iss']}"
+    person.call_back(broker, refusal, approved["binding"])
+    assert view(kernel, transaction)["state"] == "declined"

@@ -23,7 +23,7 @@ from ..wire.views import ScopeView, TransactionState
 from .audit import Audit
 from .connections import Connection, Connections
 from .elicitation import Transaction, Transactions
-from .oauth import CallbackRefused, OAuthApp, OAuthClient, Profile, TokenSet
+from .oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Profile, TokenSet
 from .secret import Secret
 from .vault import Conflict, Vault
 
@@ -95,6 +95,7 @@ class Consent:
             self._app(profile),
             scopes=transaction.scopes,
             redirect_uri=redirect_uri(params["origin"], profile.name),
+            select_account=transaction.select_account,
         )
         binding = secrets.token_urlsafe(32)
         self._change(transaction, lambda now: now.approved(pending, _digest(binding)))
@@ -176,6 +177,10 @@ class Consent:
             if refused.slug == "access_denied":  # the person said no at the provider
                 self._change(transaction, Transaction.declined)
                 return self._record("transaction.declined", transaction)
+            return self._fail_with(transaction, refused)
+        except OAuthRefused as refused:
+            if refused.slug == "invalid_client":  # a mistyped secret: ask for it again next time
+                self.connections.forget_app(profile.name)
             return self._fail_with(transaction, refused)
         except ValetError as error:
             return self._fail_with(transaction, error)

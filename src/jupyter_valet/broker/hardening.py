@@ -1,6 +1,6 @@
 """What the broker does to itself before it reads anything: no dumps, no cores, no followers.
 
-Linux offers the whole of it; elsewhere the broker runs without and says so (`Hardening.words`).
+Linux offers the whole of it; elsewhere the broker runs without, and `broker.level` says so.
 Facts and limits: docs/threat-model.md, level L1. Root with CAP_SYS_PTRACE is not stopped by it.
 """
 
@@ -26,18 +26,9 @@ class Hardening:
     untraced: bool
 
     @property
-    def level(self) -> str:
-        """The isolation level that this process alone can give (design, section 3)."""
-        return "L1" if self.undumpable and self.coreless and self.untraced else "L0"
-
-    @property
-    def words(self) -> str:
-        """What the level means, for `%valet` and `doctor`."""
-        if self.level == "L1":
-            return "the broker's memory, files and environment cannot be read passively"
-        if sys.platform != "linux":
-            return f"the broker is not hardened on {sys.platform}: use it against accidents only"
-        return "the broker could not be hardened on this system: use it against accidents only"
+    def complete(self) -> bool:
+        """Whether nothing of it is missing."""
+        return self.undumpable and self.coreless and self.untraced
 
 
 def harden() -> Hardening:

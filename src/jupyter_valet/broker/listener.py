@@ -145,7 +145,13 @@ class Routes:
                 known = next(view for view in views if view.id == connection.id)
                 return ConnectReply(connection=known.to_json())
         transaction = services.transactions.create(
-            caller, provider=profile.name, scopes=scopes, reason="%connect in this notebook"
+            caller,
+            provider=profile.name,
+            scopes=services.connections.scopes_to_ask(
+                caller.principal, profile, scopes, new_account=asked.new_account
+            ),
+            reason="%connect in this notebook",
+            select_account=asked.new_account,
         )
         return ConnectReply(transaction=services.view(transaction).to_json())
 
@@ -222,14 +228,14 @@ def _loopback_host(host: str) -> bool:
 
 
 async def _body(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > _BODY_LIMIT:
             raise ValetError("bad_request", what="the body is too large")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:

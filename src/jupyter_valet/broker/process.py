@@ -22,6 +22,7 @@ from ..wire.views import StatusView
 from .control import Control, describe
 from .hardening import Hardening
 from .kernels import Caller, Kernels
+from .level import level
 from .listener import Listener
 from .secret import Secret
 from .vault import Vault, open_vault
@@ -98,7 +99,7 @@ class Broker:
         return {
             "port": self._socket.getsockname()[1],
             "version": __version__,
-            "level": self._hardening.level,
+            "level": self._level()[0],
         }
 
     async def _on_register(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +114,8 @@ class Broker:
 
     async def _on_revoke(self, params: dict[str, Any]) -> dict[str, Any]:
         self._kernels.revoke(params["kernel_id"])
+        if self._services is not None:
+            self._services.transactions.cancel_kernel(params["kernel_id"])
         return {}
 
     async def _on_unlock(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -128,13 +131,17 @@ class Broker:
         if self._services is not None:
             return self._services.status(self._start.origin).to_json()
         locked = self._vault is not None and self._vault.locked
+        name, words = self._level()
         return StatusView(
             version=__version__,
-            level=self._hardening.level,
-            level_words=self._hardening.words,
+            level=name,
+            level_words=words,
             vault="locked" if locked else str(self._trouble or "opening"),
             key_source=self._vault.key_source_words if self._vault else "",
         ).to_json()
+
+    def _level(self) -> tuple[str, str]:
+        return level(self._hardening, self._vault.key_source if self._vault else "")
 
     # Services --------------------------------------------------------------------------------
 

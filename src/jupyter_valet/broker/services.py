@@ -21,6 +21,7 @@ from .egress import Egress
 from .elicitation import Transaction, Transactions
 from .hardening import Hardening
 from .kernels import Kernels
+from .level import level
 from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
 from .toolsets import toolsets
@@ -50,10 +51,11 @@ class Services:
 
     def status(self, origin: str) -> StatusView:
         """Return what `%valet` prints."""
+        name, words = level(self.hardening, self.vault.key_source)
         return StatusView(
             version=__version__,
-            level=self.hardening.level,
-            level_words=self.hardening.words,
+            level=name,
+            level_words=words,
             vault="unlocked",
             key_source=self.vault.key_source_words,
             providers=sorted(self.profiles),
@@ -91,4 +93,5 @@ async def build(
             )
     finally:
         await egress.close()
+        await connections.close()
         await oauth.close()

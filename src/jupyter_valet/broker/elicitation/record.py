@@ -24,6 +24,7 @@ _PLAIN = (
     "account",
     "connection_id",
     "binding_digest",
+    "select_account",
 )
 
 

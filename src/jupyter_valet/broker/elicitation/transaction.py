@@ -64,6 +64,8 @@ class Transaction:
     reason: str
     created_at: float
     expires_at: float
+    select_account: bool = False
+    """Whether the provider shall ask which account, because a further one is wanted."""
     state: TransactionState = TransactionState.WAITING
     revision: int = 0
     account: str = ""
@@ -83,6 +85,7 @@ class Transaction:
         reason: str,
         now: float,
         ttl: float = TIME_TO_LIVE,
+        select_account: bool = False,
     ) -> Transaction:
         """Return a new transaction with a random id of 256 bits, bound to `caller` (ES-24)."""
         return cls(
@@ -96,10 +99,20 @@ class Transaction:
             reason=reason,
             created_at=now,
             expires_at=now + ttl,
+            select_account=select_account,
         )
 
     def __repr__(self) -> str:
         return f"Transaction({self.provider}, {self.state}, revision={self.revision})"
+
+    def asks_the_same_as(self, other: Transaction) -> bool:
+        """Whether one card answers both: same kernel, provider, scopes, and account or further."""
+        return (self.kernel_id, self.provider, self.scopes, self.select_account) == (
+            other.kernel_id,
+            other.provider,
+            other.scopes,
+            other.select_account,
+        )
 
     # Transitions: each returns the next transaction, or raises ValueError --------------------
 

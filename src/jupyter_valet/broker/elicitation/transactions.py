@@ -49,18 +49,22 @@ class Transactions:
         scopes: Iterable[str],
         reason: str,
         ttl: float = TIME_TO_LIVE,
+        select_account: bool = False,
     ) -> Transaction:
         """Ask the person behind `caller`; the same question of the same kernel is asked once."""
         self.sweep()
-        scopes = frozenset(scopes)
-        for pending in self.pending_for(caller.principal, provider):
-            if pending.kernel_id == caller.kernel_id and pending.scopes == scopes:
-                return pending
-        now = self._clock()
-        return self._put(
-            Transaction.begin(
-                caller, provider=provider, scopes=scopes, reason=reason, now=now, ttl=ttl
-            )
+        asked = Transaction.begin(
+            caller,
+            provider=provider,
+            scopes=scopes,
+            reason=reason,
+            now=self._clock(),
+            ttl=ttl,
+            select_account=select_account,
+        )
+        pending = self.pending_for(caller.principal, provider)
+        return next((before for before in pending if before.asks_the_same_as(asked)), None) or (
+            self._put(asked)
         )
 
     def get(self, transaction_id: str) -> Transaction | None:
@@ -128,15 +132,19 @@ class Transactions:
         return [
             self.update(pending.done(connection.id, connection.account.label))
             for pending in self.pending_for(connection.principal, connection.provider)
-            if profile.normalise(pending.scopes) <= connection.scopes
+            if profile.normalise(pending.scopes) <= connection.scopes and not pending.select_account
         ]
 
     def cancel_kernel(self, kernel_id: str) -> list[Transaction]:
-        """Give up what a kernel that is gone was asking for."""
+        """Give up what a kernel that is gone was asking for.
+
+        A sign-in that the person has approved and that is at the provider goes on: the connection
+        is theirs, and the kernel's next call finds it.
+        """
         return [
             self.update(pending.cancelled())
             for pending in self._pending()
-            if pending.kernel_id == kernel_id
+            if pending.kernel_id == kernel_id and pending.state is not TransactionState.AT_PROVIDER
         ]
 
     def sweep(self, now: float | None = None) -> int:
