@@ -6,12 +6,14 @@ so that neither a slow server nor a slow handler stalls the other, on every plat
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,10 +21,15 @@ from typing import Any, BinaryIO
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
+import anyio.to_thread
 
 from ..wire.errors import ValetError
 
 logger = logging.getLogger(__name__)
+
+_GATHER_SECONDS = 0.2
+_LAST_WORDS_SECONDS = 1.0
+_AN_EVENT_WAITS = b""
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -32,9 +39,8 @@ class Control:
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader = reader
-        self._writer = writer
         self._handlers: dict[str, Handler] = {}
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._outbox = Outbox(writer)
 
     @classmethod
     def over_stdio(cls) -> Control:
@@ -44,7 +50,7 @@ class Control:
         nothing but the protocol can get onto the channel.
         """
         reader = os.fdopen(os.dup(0), "rb")
-        writer = os.fdopen(os.dup(1), "wb", buffering=0)
+        writer = os.fdopen(os.dup(1), "wb")
         with Path(os.devnull).open("rb") as nothing:
             os.dup2(nothing.fileno(), 0)
         os.dup2(2, 1)
@@ -56,12 +62,13 @@ class Control:
         self._handlers[method] = handler
 
     def event(self, name: str, params: dict[str, Any]) -> None:
-        """Tell the server something it did not ask for; never waits."""
-        self._send({"event": name, "params": params})
+        """Tell the server something it did not ask for, soon; never waits."""
+        self._outbox.later({"event": name, "params": params})
 
     async def serve(self) -> None:
         """Answer requests until the server closes the channel."""
-        threading.Thread(target=self._write_lines, daemon=True, name="control-out").start()
+        writing = threading.Thread(target=self._outbox.run, daemon=True, name="control-out")
+        writing.start()
         send, receive = anyio.create_memory_object_stream[bytes](1024)
         token = anyio.lowlevel.current_token()
 
@@ -77,7 +84,8 @@ class Control:
             async for line in receive:
                 tasks.start_soon(self._answer, line)
             tasks.cancel_scope.cancel()
-        self._outbox.put(None)
+        self._outbox.close()
+        await anyio.to_thread.run_sync(writing.join, _LAST_WORDS_SECONDS)
 
     async def _answer(self, line: bytes) -> None:
         request_id: Any = None
@@ -85,23 +93,78 @@ class Control:
             request = json.loads(line)
             request_id = request["id"]
             result = await self._handlers[request["method"]](request.get("params") or {})
-            self._send({"id": request_id, "result": result})
+            self._outbox.put({"id": request_id, "result": result})
         except ValetError as error:
-            self._send({"id": request_id, **error.to_json()})
+            self._outbox.put({"id": request_id, **error.to_json()})
         except Exception as error:
             # The type and the place say enough; a message might hold what a person typed.
             logger.error("control request failed: %s", describe(error))
-            self._send({"id": request_id, **ValetError("internal").to_json()})
+            self._outbox.put({"id": request_id, **ValetError("internal").to_json()})
 
-    def _send(self, message: dict[str, Any]) -> None:
-        self._outbox.put(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
-    def _write_lines(self) -> None:
-        while (line := self._outbox.get()) is not None:
-            try:
-                self._writer.write(line)
-            except OSError:  # the server has gone; the end of the input says so too
-                return
+class Outbox:
+    """Messages to the server, written by a thread of its own.
+
+    An event waits up to `_GATHER_SECONDS` for others, because to wake the thread for each would
+    cost a tool call more than its audit does. An answer, or the end, is written at once.
+    """
+
+    def __init__(self, writer: BinaryIO) -> None:
+        self._writer = writer
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._events: list[dict[str, Any]] = []
+        self._turn = threading.Lock()
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Write `message` at once."""
+        self._lines.put(_line(message))
+
+    def later(self, message: dict[str, Any]) -> None:
+        """Write `message` soon, in the order of these calls."""
+        with self._turn:
+            self._events.append(message)
+            first = len(self._events) == 1
+        if first:
+            self._lines.put(_AN_EVENT_WAITS)
+
+    def close(self) -> None:
+        """Write what waits and end."""
+        self._lines.put(None)
+
+    def run(self) -> None:
+        """Write until `close`, or until the server has gone; the end of the input says so too."""
+        with contextlib.suppress(OSError):
+            while (line := self._lines.get()) is not None:
+                if line != _AN_EVENT_WAITS:
+                    self._write(line)
+                elif self._gather():
+                    break
+            self._write_events()
+
+    def _gather(self) -> bool:
+        """Write other lines for a while, then the events; True when the end came first."""
+        until = time.monotonic() + _GATHER_SECONDS
+        with contextlib.suppress(queue.Empty):
+            while (left := until - time.monotonic()) > 0:
+                line = self._lines.get(timeout=left)
+                if line is None:
+                    return True
+                self._write(line)
+        self._write_events()
+        return False
+
+    def _write_events(self) -> None:
+        with self._turn:
+            events, self._events = self._events, []
+        self._write(b"".join(map(_line, events)))
+
+    def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+        self._writer.flush()
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def describe(error: BaseException) -> str:
