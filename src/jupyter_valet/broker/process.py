@@ -20,6 +20,7 @@ from ..wire.errors import ValetError
 from ..wire.routes import PAGE_UNLOCK
 from ..wire.views import StatusView
 from .control import Control, describe
+from .guarded_http import GuardedHttp
 from .hardening import Hardening
 from .kernels import Caller, Kernels
 from .level import level
@@ -47,6 +48,7 @@ class Broker:
         self._opened = anyio.Event()
         self._built = anyio.Event()
         self._started = anyio.Event()
+        self._unlocking = anyio.Lock()
         self._socket: socket.socket | None = None
 
     async def run(self) -> None:
@@ -121,9 +123,13 @@ class Broker:
     async def _on_unlock(self, params: dict[str, Any]) -> dict[str, Any]:
         if self._vault is None:
             raise self._trouble or ValetError("vault_damaged", what="it is not open")
-        if self._vault.locked:
-            passphrase = parse_qs(params["form"], keep_blank_values=True).get("passphrase", [""])
-            await anyio.to_thread.run_sync(self._vault.unlock, Secret(passphrase[0]))
+        async with self._unlocking:  # a guess costs 64 MiB: never two at a time
+            return await self._unlock(self._vault, params["form"])
+
+    async def _unlock(self, vault: Vault, form: str) -> dict[str, Any]:
+        if vault.locked:
+            passphrase = parse_qs(form, keep_blank_values=True).get("passphrase", [""])
+            await anyio.to_thread.run_sync(vault.unlock, Secret(passphrase[0]))
             self._opened.set()
         return {"vault": "unlocked"}
 
@@ -182,7 +188,7 @@ class Broker:
         assert self._socket is not None
         config = uvicorn.Config(
             Listener(self._kernels, self._ready),
-            http="httptools",
+            http=GuardedHttp,
             ws="none",
             lifespan="off",
             loop="none",

@@ -1,0 +1,77 @@
+"""HTTP/1.1 for clients that may be hostile before they have shown a capability.
+
+uvicorn leaves the size of a request's head, the time it takes and the number of connections to a
+proxy in front of it; the broker's listener has none, and any process of the machine can connect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+OVERHEAD = 64 * 1024
+"""Bytes of one request that are not its body: request line, headers, chunk sizes, trailers."""
+
+SECONDS = 10.0
+"""How long a client may take over a step of its request: the head, then the body."""
+
+CONNECTIONS = 512
+"""Connections open at once: few enough to leave the broker descriptors for its own work."""
+
+
+class GuardedHttp(HttpToolsProtocol):
+    """One connection; it is cut, without an answer, when the client goes over a limit."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._overhead = 0
+        self._steps = 0
+        self._watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start to watch, or refuse one connection too many."""
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            transport.abort()
+            return
+        self._watch = self.loop.call_later(SECONDS, self._look, self._steps)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop to watch."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes: the parser keeps an endless header in memory without telling."""
+        self._overhead += len(data)
+        super().data_received(data)
+        if self._overhead > OVERHEAD:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Begin to count anew; the size of the last piece, at most, is not counted."""
+        self._steps += 1
+        self._overhead = 0
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Leave the body to whoever reads it: its limit is theirs, and reading pauses meanwhile."""
+        self._overhead -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the client has said all it has to say."""
+        self._steps += 1
+        self._overhead = 0
+        super().on_message_complete()
+
+    def _look(self, before: int) -> None:
+        """Cut a client that has not finished what it was at when we looked last."""
+        waiting = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        if waiting and self._steps == before:
+            self.transport.abort()
+            return
+        self._watch = self.loop.call_later(SECONDS, self._look, self._steps)
