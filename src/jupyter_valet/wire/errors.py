@@ -213,6 +213,12 @@ _KINDS = [
         "Pick the list of records in it, for example result['items'].",
     ),
     ErrorKind(
+        "too_many_sign_ins",
+        429,
+        "This kernel waits for {count} sign-ins already.",
+        "Finish or decline some of them, or restart the kernel.",
+    ),
+    ErrorKind(
         "internal",
         500,
         "Something went wrong in the broker.",

@@ -74,6 +74,67 @@ def test_the_same_question_of_one_kernel_is_one_transaction(store: Transactions)
     assert ask(store, JANE, ("issues:write",)).id != first.id
 
 
+def test_a_kernel_cannot_ask_without_end(store: Transactions) -> None:
+    """Each new question is a write, and all are read for each: 10,000 would stop everybody."""
+    for number in range(32):
+        ask(store, JANE, (f"scope:{number}",))
+    with pytest.raises(ValetError, match="waits for 32 sign-ins"):
+        ask(store, JANE, ("one:more",))
+    assert ask(store, JANE, ("scope:3",)).state is State.WAITING
+    assert ask(store, OTHER, ("one:more",)).state is State.WAITING
+
+
+def test_a_kernel_that_asks_and_cancels_without_end_does_not_fill_the_vault(
+    store: Transactions, vault: Vault, clock: Clock
+) -> None:
+    """What ended is kept for an hour, but not all of it; another kernel's stays."""
+    others = store.update(ask(store, OTHER).cancelled())
+    for _ in range(100):
+        clock.now += 0.1
+        last = store.update(ask(store).cancelled())
+    assert len(vault.list("transaction")) <= 33
+    assert store.get(last.id) is not None
+    assert store.get(others.id) is not None
+
+
+def test_a_sign_in_that_moves_meanwhile_does_not_stop_the_others(
+    store: Transactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is made by then: the person must see that, and the other cards too."""
+    first, second = ask(store), ask(store, OTHER)
+    update = store.update
+
+    def quicker(transaction):
+        if transaction.id == first.id:
+            raise Conflict
+        return update(transaction)
+
+    monkeypatch.setattr(store, "update", quicker)
+    demo = profiles({}, ISSUER)["demo"]
+    assert [done.id for done in store.complete_covered(connection({"issues:read"}), demo)] == [
+        second.id
+    ]
+
+
+def test_two_processes_may_find_the_same_sign_in_expired(
+    store: Transactions, vault: Vault, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes second looks again, and the call that came by does not fail."""
+    asked = ask(store)
+    clock.now += 10_000
+    put = vault.put
+
+    def beaten(*args, **options):
+        monkeypatch.setattr(vault, "put", put)
+        put(*args, **options)
+        raise Conflict
+
+    monkeypatch.setattr(vault, "put", beaten)
+    found = store.get(asked.id)
+    assert found is not None
+    assert found.state is State.EXPIRED
+
+
 def test_a_question_that_ended_is_asked_anew(store: Transactions) -> None:
     """Declining once is not declining for ever."""
     first = ask(store)

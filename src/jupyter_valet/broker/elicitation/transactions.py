@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _KEEP_FINAL = 3600.0
 """Seconds after its end for which a transaction can still be asked about."""
 
+_MOST = 32
+"""Sign-ins of one kernel: so many may be pending, and as many that ended are remembered."""
+
 
 class Transactions:
     """The pending elicitations of this vault (ES-15, ES-17: sealed, and bound to a person).
@@ -51,7 +54,10 @@ class Transactions:
         ttl: float = TIME_TO_LIVE,
         select_account: bool = False,
     ) -> Transaction:
-        """Ask the person behind `caller`; the same question of the same kernel is asked once."""
+        """Ask the person behind `caller`; the same question of the same kernel is asked once.
+
+        Raises `ValetError` ("too_many_sign_ins") when the kernel waits for many already.
+        """
         self.sweep()
         asked = Transaction.begin(
             caller,
@@ -63,9 +69,11 @@ class Transactions:
             select_account=select_account,
         )
         pending = self.pending_for(caller.principal, provider)
-        return next((before for before in pending if before.asks_the_same_as(asked)), None) or (
-            self._put(asked)
-        )
+        same = next((before for before in pending if before.asks_the_same_as(asked)), None)
+        if same is not None:
+            return same
+        self._make_room(caller.kernel_id)
+        return self._put(asked)
 
     def get(self, transaction_id: str) -> Transaction | None:
         """Return a transaction as it is now; one whose time is over is expired here."""
@@ -129,11 +137,17 @@ class Transactions:
 
     def complete_covered(self, connection: Connection, profile: Profile) -> list[Transaction]:
         """Finish every pending sign-in that `connection` covers: one card finishes them all."""
-        return [
-            self.update(pending.done(connection.id, connection.account.label))
+        covered = [
+            pending
             for pending in self.pending_for(connection.principal, connection.provider)
             if profile.normalise(pending.scopes) <= connection.scopes and not pending.select_account
         ]
+        finished = []
+        for pending in covered:
+            with contextlib.suppress(Conflict):  # it moved meanwhile, and must not stop the others
+                done = pending.done(connection.id, connection.account.label)
+                finished.append(self.update(done))
+        return finished
 
     def cancel_kernel(self, kernel_id: str) -> list[Transaction]:
         """Give up what a kernel that is gone was asking for.
@@ -156,16 +170,31 @@ class Transactions:
             if record.meta["expires_at"] + _KEEP_FINAL < now
         ]
         for transaction_id in old:
-            self._vault.delete(records.KIND, transaction_id)
-            self._nonces.pop(transaction_id, None)
-            self._changed.pop(transaction_id, None)
+            self._forget(transaction_id)
         return len(old)
+
+    def _make_room(self, kernel_id: str) -> None:
+        """Keep a kernel that asks without end from filling the vault, which all others read too."""
+        own = [transaction for transaction in self._all() if transaction.kernel_id == kernel_id]
+        ended = [transaction for transaction in own if transaction.state.final]
+        if len(own) - len(ended) >= _MOST:
+            raise ValetError("too_many_sign_ins", count=_MOST)
+        ended.sort(key=lambda transaction: transaction.created_at)
+        for transaction in ended[: 1 - _MOST]:
+            self._forget(transaction.id)
 
     # Storage ---------------------------------------------------------------------------------
 
+    def _all(self) -> list[Transaction]:
+        return [self._current(record) for record in self._vault.list(records.KIND)]
+
     def _pending(self) -> list[Transaction]:
-        now = [self._current(record) for record in self._vault.list(records.KIND)]
-        return [transaction for transaction in now if not transaction.state.final]
+        return [transaction for transaction in self._all() if not transaction.state.final]
+
+    def _forget(self, transaction_id: str) -> None:
+        self._vault.delete(records.KIND, transaction_id)
+        self._nonces.pop(transaction_id, None)
+        self._changed.pop(transaction_id, None)
 
     def _existing(self, transaction_id: str) -> Transaction:
         transaction = self.get(transaction_id)
@@ -177,7 +206,10 @@ class Transactions:
         transaction = records.from_record(record, self._nonces.get(record.id, ""))
         due = transaction.expire_if_due(self._clock())
         if due is not transaction:
-            return self._put(due)
+            try:
+                return self._put(due)
+            except Conflict:  # another process was quicker, and knows better
+                return self.get(record.id) or due
         if transaction.state is TransactionState.OPENED and not transaction.nonce:
             # The broker was restarted: the page that is open is out of date, the next one is not.
             self._nonces[transaction.id] = secrets.token_urlsafe(32)
