@@ -103,6 +103,24 @@ def test_one_finished_card_finishes_the_other_notebooks_too(broker):
     assert not finish(two, *ISSUES, key, state).get("isError")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"provider": "github", "scopes": ["read:user repo"]},
+        {"provider": "github", "scopes": ["read:user,repo"]},
+        {"provider": "github", "scopes": "repo"},
+        {"provider": "github", "new_account": {"yes": 1}},
+        {"provider": ["github"]},
+        ["github"],
+    ],
+    ids=lambda body: json.dumps(body),
+)
+def test_a_kernel_cannot_hide_one_scope_in_another(broker, body):
+    """R155: the page would show both as one name, and the provider would grant both."""
+    status, reply = broker.kernel().request("POST", "/connect", body)
+    assert (status, reply["error"]["code"]) == (400, "bad_request")
+
+
 # The person ------------------------------------------------------------------------------------
 
 

@@ -137,6 +137,8 @@ class Routes:
         profile = services.profiles.get(asked.provider)
         if profile is None:
             raise ValetError("unknown_provider", provider=asked.provider)
+        if not profile.may_ask(asked.scopes):
+            raise ValetError("bad_request", what="a scope is not one that can be asked for")
         scopes = profile.normalise(asked.scopes or profile.default_scopes)
         for connection in services.connections.find(caller.principal, profile.name):
             good = connection.status == "active" and scopes <= connection.scopes
@@ -159,12 +161,10 @@ class Routes:
         try:
             data = json.loads(self.request.body)
             asked = ConnectRequest.from_json(data)
-            valid = isinstance(asked.provider, str) and all(
-                isinstance(s, str) for s in asked.scopes
-            )
+            types = (type(asked.provider), type(asked.scopes), type(asked.new_account))
         except (ValueError, TypeError, AttributeError) as error:
             raise ValetError("bad_request", what="the body is no connect request") from error
-        if not valid:
+        if types != (str, list, bool):
             raise ValetError("bad_request", what="the body is no connect request")
         return asked
 

@@ -180,3 +180,28 @@ def test_the_identity_scopes_are_always_asked_for() -> None:
 
 def test_the_offline_scope_is_no_permission() -> None:
     assert _own().normalise({"openid", "offline_access"}) == {"openid"}
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        pytest.param(["read:user repo"], id="a space"),
+        pytest.param(["read:user,repo"], id="what GitHub separates by, too"),
+        pytest.param(["read:user\trepo"], id="a tab"),
+        pytest.param([""], id="nothing"),
+        pytest.param(["r\u0435po"], id="a look-alike"),
+        pytest.param(["x" * 257], id="too long"),
+        pytest.param([f"scope{n}" for n in range(65)], id="too many"),
+        pytest.param([["repo"]], id="no text"),
+    ],
+)
+def test_what_is_not_one_scope_each_cannot_be_asked_for(scopes: list[Any]) -> None:
+    """R155: two scopes under one name would be shown to the person as one, without its words."""
+    assert not profiles({})["github"].may_ask(scopes)
+
+
+def test_every_scope_that_has_words_can_be_asked_for() -> None:
+    """And none at all, which means the defaults."""
+    for profile in (*BUILT_IN, _own()):
+        assert profile.may_ask(list(profile.scope_words)[:60])
+        assert profile.may_ask([])

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ..egress.origin import Origin, split_url
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")  # RFC 6749 §3.3
+_MOST_SCOPES = 64
 
 TokenAuth = Literal["client_secret_post", "client_secret_basic", "none", ""]
 
@@ -130,6 +134,21 @@ class Profile:
     def words(self, scope: str) -> str:
         """Return `scope` in words for a person, or its name when nobody wrote words for it."""
         return self.scope_words.get(self._alias(scope), scope)
+
+    def may_ask(self, scopes: Iterable[object]) -> bool:
+        """Tell whether each of `scopes` is one scope, and there are not too many to read (R155).
+
+        A name that holds what this provider separates scopes by would be several there, and none
+        of them shown in its words.
+        """
+        asked = list(scopes)
+        separators = {self.scope_separator, *self.quirks.granted_scope_separators}
+        return len(asked) <= _MOST_SCOPES and all(
+            isinstance(scope, str)
+            and _SCOPE.fullmatch(scope) is not None
+            and separators.isdisjoint(scope)
+            for scope in asked
+        )
 
     def to_ask(self, scopes: Iterable[str]) -> frozenset[str]:
         """Return what must be asked for: `scopes` (or the defaults) and those for the identity."""
