@@ -19,7 +19,8 @@ from jlab import Notebook, chromium, jupyter, write_notebook
 from signing_in import approve, sign_in_link
 
 FLOWS = 9
-CALL = "len(tools.demo.list_issues('tidepool'))"
+CALL = "import time; print(len(tools.demo.list_issues('tidepool')), time.time())"
+"""The cell says itself when it is finished: a tab in the background is shown only now and then."""
 
 
 def measure() -> list[dict[str, Any]]:
@@ -73,11 +74,11 @@ def _press_allow(tab: Any, notebook: Notebook, cell: int) -> float:
     if choice.is_visible():
         choice.click()
     button.wait_for()
-    begin = time.perf_counter()
+    begin = time.time()
     button.click(no_wait_after=True)
     notebook.wait_done(cell)
-    seconds = time.perf_counter() - begin
-    if "4" not in notebook.text(cell):
+    count, finished = notebook.text(cell).split()[-2:]
+    if count != "4":
         raise RuntimeError(f"the call did not finish: {notebook.text(cell)}")
     tab.wait_for_url("**/valet/done/**")
-    return seconds
+    return float(finished) - begin

@@ -37,7 +37,7 @@ def _cpu_to_first_answer(enabled: bool) -> float:
             "JUPYTER_DATA_DIR": f"{home}/data",
             "JUPYTER_RUNTIME_DIR": str(runtime),
         }
-        flags = json.dumps({"jupyter_valet": enabled})
+        flags = repr({"jupyter_valet": enabled})
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
