@@ -7,8 +7,7 @@ is waited for.
 
 from __future__ import annotations
 
-import http.client
-import io
+import contextlib
 import os
 import select
 import socket
@@ -16,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from . import http1
 
 T = TypeVar("T")
 Stop = Callable[[], bool]
@@ -30,6 +31,7 @@ MAX_BODY = 64_000_000
 
 _MAX_IDLE = 8
 _REST_SECONDS = 0.25
+_PIECE = 65536
 
 
 class Stopped(Exception):
@@ -67,7 +69,8 @@ class Transport:
 
     def __init__(self, host: str, port: int, capability: str, *, patience: float = 30.0) -> None:
         self._address = (host, port)
-        self._authorization = f"Bearer {capability}"
+        shown = f"[{host}]" if ":" in host else host
+        self._headers = {"Host": f"{shown}:{port}", "Authorization": f"Bearer {capability}"}
         self._patience = patience
         self._pool = _Pool()
 
@@ -101,83 +104,79 @@ class Transport:
         self._pool.clear()
 
     def _once(self, request: Request, read: Callable[[Answer], T], stop: Stop) -> T:
-        connection = self._pool.take() or self._connect()
+        headers = {**self._headers, **request.headers}
+        data = http1.request(request.method, request.path, headers, request.body)
+        sock = self._pool.take() or self._connect()
         kept = False
         try:
-            answer = self._answer(connection, request, stop)
             try:
+                sock.sendall(data)
+                answer = Answer(sock, _Wait(stop, request.idle))
                 value = read(answer)
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 raise Lost(sent=True) from error
-            kept = answer.finished and connection.sock is not None
+            kept = answer.finished
             return value
         finally:
             if kept:
-                self._pool.give(connection)
+                self._pool.give(sock)
             else:
-                connection.close()
+                sock.close()
 
-    def _connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(*self._address, timeout=CONNECT_TIMEOUT)
+    def _connect(self) -> socket.socket:
         try:
-            connection.connect()
+            sock = socket.create_connection(self._address, timeout=CONNECT_TIMEOUT)
         except OSError as error:
-            connection.close()
             raise Lost(sent=False) from error
-        return connection
-
-    def _answer(
-        self, connection: http.client.HTTPConnection, request: Request, stop: Stop
-    ) -> Answer:
-        headers = {"Authorization": self._authorization, **request.headers}
-        wait = _Wait(stop, request.idle)
-        connection.response_class = _patient_response(wait)  # type: ignore[assignment]
-        try:
-            connection.request(request.method, request.path, request.body, headers)
-            return Answer(connection.getresponse(), wait)
-        except (OSError, http.client.HTTPException) as error:
-            raise Lost(sent=True) from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
 
 
 class Answer:
     """An HTTP answer whose body has not been read yet."""
 
-    def __init__(self, response: http.client.HTTPResponse, wait: _Wait) -> None:
-        self._response, self._wait = response, wait
-        self.status = response.status
-        self.content_type = response.headers.get_content_type()
+    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
+        self._wait = wait
+        self._response = http1.Response(lambda: wait.receive(sock))
+        self.status = self._response.status
+        media_type = self._response.headers.get("content-type", "")
+        self.content_type = media_type.partition(";")[0].strip().lower()
 
     @property
     def finished(self) -> bool:
         """Whether the body was read to its end, so that the connection can be used again."""
-        return self._response.isclosed()
+        return self._response.finished
 
     def body(self) -> bytes:
         """Return the whole body. Raises `OSError` when it is larger than `MAX_BODY`."""
-        data = self._response.read(MAX_BODY + 1)
-        if len(data) > MAX_BODY:
-            raise OSError("the answer is too large")
-        if not self._response.isclosed():
-            self._response.read(1)  # the end of a chunked body
-        return data
+        return b"".join(self._pieces())
 
     def lines(self) -> Iterator[bytes]:
         """Yield the body's lines as they arrive, without their line ends."""
-        total = 0
-        while line := self._response.readline(MAX_BODY + 1):
-            total += len(line)
-            if total > MAX_BODY:
-                raise OSError("the answer is too large")
-            yield line.rstrip(b"\r\n")
+        begun: list[bytes] = []
+        for piece in self._pieces():
+            *ends, rest = piece.split(b"\n")
+            for end in ends:
+                yield b"".join([*begun, end]).rstrip(b"\r")
+                begun = []
+            begun.append(rest)
+        if last := b"".join(begun):
+            yield last
 
     def skip_rest(self) -> None:
         """Read to the end of a stream whose news is in, if it is near: keeps the connection."""
         self._wait.idle = _REST_SECONDS
-        try:
-            for _ in self.lines():
+        with contextlib.suppress(OSError):  # no end in sight: the connection is closed instead
+            for _ in self._pieces():
                 pass
-        except (OSError, http.client.HTTPException):
-            return  # no end in sight: the connection is closed instead
+
+    def _pieces(self) -> Iterator[bytes]:
+        total = 0
+        for piece in self._response.pieces():
+            total += len(piece)
+            if total > MAX_BODY:
+                raise OSError("the answer is too large")
+            yield piece
 
 
 class _Pool:
@@ -185,10 +184,10 @@ class _Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[socket.socket] = []
         self._pid = os.getpid()
 
-    def take(self) -> http.client.HTTPConnection | None:
+    def take(self) -> socket.socket | None:
         """Return a connection that is still open, or None."""
         while True:
             with self._lock:
@@ -196,11 +195,11 @@ class _Pool:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            if connection.sock is not None and not _readable(connection.sock, 0):
+            if not _readable(connection, 0):
                 return connection
             connection.close()  # readable while idle means: the broker closed it
 
-    def give(self, connection: http.client.HTTPConnection) -> None:
+    def give(self, connection: socket.socket) -> None:
         """Keep `connection` for the next request."""
         with self._lock:
             self._drop_inherited()
@@ -227,57 +226,20 @@ class _Wait:
     def __init__(self, stop: Stop, idle: float) -> None:
         self.stop, self.idle = stop, idle
 
-    def readable(self, sock: socket.socket) -> None:
-        """Wait for data. Raises `Stopped`, and `TimeoutError` after `idle` seconds of silence."""
+    def receive(self, sock: socket.socket) -> bytes:
+        """Return what arrives; nothing at the end of the connection.
+
+        Raises `Stopped`, and `TimeoutError` after `idle` seconds of silence.
+        """
         deadline = time.monotonic() + self.idle
         while True:
             if self.stop():
                 raise Stopped
             left = deadline - time.monotonic()
             if _readable(sock, max(0.0, min(SLICE, left))):
-                return
+                return sock.recv(_PIECE)
             if left <= 0:
                 raise TimeoutError("the broker is silent")
-
-
-class _PatientSocket:
-    """The socket as `http.client` reads it: each read waits in slices."""
-
-    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
-        self._sock, self._wait = sock, wait
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return the reader that `http.client.HTTPResponse` asks for."""
-        return io.BufferedReader(_PatientReader(self._sock, self._wait))
-
-
-class _PatientReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
-        self._sock, self._wait = sock, wait
-        self._raw = sock.makefile("rb", buffering=0)  # keeps the socket open until this is closed
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._wait.readable(self._sock)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
-
-
-def _patient_response(wait: _Wait) -> Callable[..., http.client.HTTPResponse]:
-    def make(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(
-            _PatientSocket(sock, wait),  # type: ignore[arg-type]
-            *args,
-            **kwargs,
-        )
-
-    return make
 
 
 def _readable(sock: socket.socket, timeout: float) -> bool:
