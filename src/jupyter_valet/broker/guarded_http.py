@@ -7,9 +7,11 @@ proxy in front of it; the broker's listener has none, and any process of the mac
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .joined_writes import JoinedWrites
 
 OVERHEAD = 64 * 1024
 """Bytes of one request that are not its body: request line, headers, chunk sizes, trailers."""
@@ -32,7 +34,8 @@ class GuardedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to watch, or refuse one connection too many."""
-        super().connection_made(transport)
+        joined = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
+        super().connection_made(joined)
         if len(self.connections) > CONNECTIONS:
             transport.abort()
             return
