@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -49,23 +50,36 @@ def _cpu_to_first_answer(enabled: bool) -> float:
             stderr=subprocess.DEVNULL,
         )
         try:
-            info = _await(runtime / f"jpserver-{process.pid}.json", process)
-            with urllib.request.urlopen(f"{info['url']}api/status?token=t", timeout=30) as answer:
-                answer.read()
-            return _cpu(process.pid)
+            url = _await_answer(runtime / f"jpserver-{process.pid}.json", process)
+            seconds = _cpu(process.pid)
+            if _has_our_pages(url) != enabled:
+                raise RuntimeError("the extension is not what this round says")
+            return seconds
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _await(path: Path, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+def _await_answer(runtime_file: Path, process: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            return dict(json.loads(path.read_text()))
+            url = json.loads(runtime_file.read_text())["url"]
+            with urllib.request.urlopen(f"{url}api/status?token=t", timeout=30) as answer:
+                answer.read()
+            return str(url)
         except (OSError, ValueError):
-            time.sleep(0.01)
+            time.sleep(0.02)
     raise RuntimeError("the server did not start")
+
+
+def _has_our_pages(url: str) -> bool:
+    """Tell whether our pages are there: they refuse what is no browser, others do not exist."""
+    try:
+        urllib.request.urlopen(f"{url}valet/connections?token=t", timeout=30).close()
+    except urllib.error.HTTPError as error:
+        return error.code == 403
+    return False
 
 
 def _cpu(pid: int) -> float:
