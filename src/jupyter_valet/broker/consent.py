@@ -23,7 +23,7 @@ from ..wire.views import ScopeView, TransactionState
 from .audit import Audit
 from .connections import Connection, Connections
 from .elicitation import Transaction, Transactions
-from .oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Profile, TokenSet
+from .oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Pending, Profile, TokenSet
 from .secret import Secret
 from .vault import Conflict, Vault
 
@@ -70,15 +70,15 @@ class Consent:
             raise ValetError("bad_request", what="the client id is missing")
         profile = self._profile(transaction)
         client_secret = form.get("client_secret", "").strip()
-        self.connections.save_app(
+        self._save_app(
+            transaction,
             OAuthApp(
                 provider=profile.name,
                 issuer=profile.issuer,
                 client_id=client_id,
                 client_secret=Secret(client_secret) if client_secret else None,
-            )
+            ),
         )
-        self._record("app.saved", transaction)
         return self._facts(transaction, params["origin"]).to_json()
 
     async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +98,9 @@ class Consent:
             select_account=transaction.select_account,
         )
         binding = secrets.token_urlsafe(32)
-        self._change(transaction, lambda now: now.approved(pending, _digest(binding)))
+        approved = self._change(transaction, _approval(params["nonce"], pending, _digest(binding)))
+        if approved.state is not TransactionState.AT_PROVIDER:  # it ended while we asked the issuer
+            raise ValetError("page_out_of_date")
         self._record("transaction.approved", transaction)
         return {"location": url, "binding": binding}
 
@@ -158,8 +160,9 @@ class Consent:
     async def connections_end(self, params: dict[str, Any]) -> dict[str, Any]:
         """Disconnect, and revoke at the provider if asked."""
         principal = params["principal"]
-        if not _same(self.page_nonces.pop(principal, ""), params["nonce"] or " "):
+        if not _same(self.page_nonces.get(principal, ""), params["nonce"] or " "):
             raise ValetError("page_out_of_date")
+        del self.page_nonces[principal]
         await self.connections.end(principal, params["connection"], revoke=params["revoke"])
         return {}
 
@@ -184,10 +187,36 @@ class Consent:
             return self._fail_with(transaction, refused)
         except ValetError as error:
             return self._fail_with(transaction, error)
+        if await self._came_too_late(transaction, profile, tokens):
+            return None
         connection = self.connections.store(transaction.principal, profile, tokens, account)
         self._record("connection.made", transaction, connection)
         self._complete(transaction, connection, tokens)
         return None
+
+    async def _came_too_late(
+        self, transaction: Transaction, profile: Profile, tokens: TokenSet
+    ) -> bool:
+        """Drop what came after the sign-in was declined, cancelled or had expired.
+
+        The grant ends at the provider, too, unless a connection might lean on the same one.
+        """
+        state = self._get(transaction.id).state
+        if not state.final or state is TransactionState.DONE:
+            return False
+        if not self.connections.find(transaction.principal, profile.name):
+            await self.oauth.revoke(profile, self._app(profile), tokens)
+        self._record("connection.refused", transaction, outcome=str(state))
+        return True
+
+    def _save_app(self, transaction: Transaction, app: OAuthApp) -> None:
+        """Keep an OAuth app where there is none: a sign-in must not replace the one in use."""
+        known = self.connections.app(app.provider)
+        if known is None:
+            self.connections.save_app(app)
+            self._record("app.saved", transaction)
+        elif known != app:  # the same once more is a button that was pressed twice
+            raise ValetError("page_out_of_date")
 
     def _complete(self, transaction: Transaction, connection: Connection, tokens: TokenSet) -> None:
         """Finish this transaction, and every other that the new connection covers."""
@@ -330,6 +359,19 @@ def redirect_uri(origin: str, provider: str) -> str:
 def _check_open(transaction: Transaction) -> None:
     if transaction.state is not TransactionState.OPENED:
         raise ValetError("page_out_of_date")
+
+
+def _approval(
+    nonce: str, pending: Pending, binding_digest: str
+) -> Callable[[Transaction], Transaction]:
+    """Return the step of an approval, good for the page that was pressed and no later one."""
+
+    def step(now: Transaction) -> Transaction:
+        if not _same(now.nonce, nonce):
+            raise ValueError("the page was opened anew")
+        return now.approved(pending, binding_digest)
+
+    return step
 
 
 def _check_nonce(transaction: Transaction, nonce: str) -> None:
