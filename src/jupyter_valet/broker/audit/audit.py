@@ -36,6 +36,7 @@ class Audit:
         self._on_event = on_event
         self._turn = threading.Lock()
         self._fd = -1
+        self._whole_until = -1  # the size of the file after a line of ours, unless another wrote
         with self._turn:
             self._begin(STARTED)
 
@@ -84,6 +85,7 @@ class Audit:
         self._close()
         self._fd = open_private(self._path, os.O_RDWR | os.O_APPEND)
         self._end = os.fstat(self._fd).st_size
+        self._whole_until = -1
         self._chain = Chain(self._key, secrets.token_hex(6))
         self._write({"action": OPENED, "reason": reason, "after": self._last_digest()})
 
@@ -112,8 +114,10 @@ class Audit:
 
     def _write(self, entry: dict[str, Any]) -> None:
         line, digest = self._chain.line({"time": round(time.time(), 3), **entry})
+        size = os.fstat(self._fd).st_size
         # A full disk may have left a piece of a line, ours or another writer's.
-        data = line if self._tail(1) in (b"", b"\n") else b"\n" + line
+        whole = size == self._whole_until or self._tail(1) in (b"", b"\n")
+        data = line if whole else b"\n" + line
         try:
             written = os.write(self._fd, data)
         except OSError as error:
@@ -121,6 +125,7 @@ class Audit:
         self._end += written
         if written != len(data):
             raise _unwritable("the disk is full")
+        self._whole_until = size + written
         self._chain.wrote(digest)
 
     def _close(self) -> None:

@@ -38,8 +38,9 @@ class Chain:
     def line(self, entry: Mapping[str, Any]) -> tuple[bytes, str]:
         """Return the next line and its MAC; the chain advances with `wrote`, not before."""
         numbered = {**entry, "writer": self.writer, "number": self.number}
-        digest = _mac(self.key, self.last, numbered)
-        return canonical({**numbered, "mac": digest}).encode() + b"\n", digest
+        text = canonical(numbered)
+        digest = _mac(self.key, self.last, text)
+        return f'{text[:-1]},"mac":"{digest}"}}\n'.encode(), digest
 
     def wrote(self, digest: str) -> None:
         """Advance, now that the line is in the file."""
@@ -72,7 +73,7 @@ class Check:
         number, last = self._last.get(entry["writer"], (0, ""))
         if entry["number"] != number:
             raise self._damaged("lines before it are missing, repeated or out of order")
-        if not hmac.compare_digest(digest, _mac(self.key, last, entry)):
+        if not hmac.compare_digest(digest, _mac(self.key, last, canonical(entry))):
             raise self._damaged("it was changed")
         if entry["action"] == OPENED:
             self._check_opening(entry)
@@ -102,5 +103,5 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
     return entry if sound else None
 
 
-def _mac(key: Secret, last: str, entry: Mapping[str, Any]) -> str:
-    return mac(key, f"{last}\n{canonical(entry)}".encode()).hex()
+def _mac(key: Secret, last: str, text: str) -> str:
+    return mac(key, f"{last}\n{text}".encode()).hex()

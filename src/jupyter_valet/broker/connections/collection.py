@@ -137,7 +137,7 @@ class Connections:
         record = self._held.record(connection.id)
         if record is None or record.meta["principal"] != connection.principal:
             raise ValetError("not_found", what="connection")
-        return await self._freshness.access_token(connection.id, rejected)
+        return await self._freshness.access_token(record, rejected)
 
     def used(self, connection: Connection, *, outcome: str = "ok", **facts: Any) -> None:
         """Note a use in the audit, with its tool, kernel and notebook.
@@ -146,7 +146,7 @@ class Connections:
         """
         now = self._clock()
         self._used[connection.id] = now
-        record = self._held.record(connection.id)
+        record = self._held.last_read(connection.id)
         if record is None:
             return
         self._note("connection.used", record, outcome, **facts)

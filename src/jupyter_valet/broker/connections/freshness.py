@@ -55,15 +55,18 @@ class Freshness:
         self._clock = clock
         self._flights: dict[str, asyncio.Task[Secret]] = {}
 
-    async def access_token(self, id: str, rejected: Secret | None) -> Secret:
-        """Return a good access token that is not `rejected`; see `Connections.access_token`."""
-        record, tokens = self._read(id)
+    async def access_token(self, record: Record, rejected: Secret | None) -> Secret:
+        """Return a good access token that is not `rejected`; see `Connections.access_token`.
+
+        `record` is the connection's, read just now.
+        """
+        tokens = self._held.tokens(record)
         if self._good(record, tokens, rejected):
             return tokens.access_token
-        token = await self._fly(id, rejected)
+        token = await self._fly(record.id, rejected)
         if rejected is not None and token == rejected:
             # The flight under way had begun before this token was refused.
-            token = await self._fly(id, rejected)
+            token = await self._fly(record.id, rejected)
         return token
 
     async def close(self) -> None:

@@ -34,6 +34,10 @@ class Held:
         self._refresh()
         return self._records.get(id)
 
+    def last_read(self, id: str) -> Record | None:
+        """Return the record as this process knows it, for what needs no newer one."""
+        return self._records.get(id)
+
     def tokens(self, record: Record) -> TokenSet:
         """Return the credential in `record`, opened once."""
         revision, tokens = self._tokens.get(record.id, (-1, None))

@@ -75,13 +75,7 @@ class Pools:
         return destination in self._sessions
 
     async def session(self, destination: Destination) -> aiohttp.ClientSession:
-        """Return the session for `destination`.
-
-        Raises `AddressRefused`: aiohttp does not ask a resolver about a host that is a number.
-        """
-        host = destination.origin.host
-        if host.rpartition(".")[2].isdigit() and not permitted(host, loopback=destination.loopback):
-            raise AddressRefused(host)
+        """Return the session for `destination`. Raises `AddressRefused`."""
         session = self._sessions.pop(destination, None)
         if session is None:
             session = self._open(destination)
@@ -92,6 +86,10 @@ class Pools:
         return session
 
     def _open(self, destination: Destination) -> aiohttp.ClientSession:
+        host = destination.origin.host
+        # aiohttp does not ask a resolver about a host that is a number.
+        if host.rpartition(".")[2].isdigit() and not permitted(host, loopback=destination.loopback):
+            raise AddressRefused(host)
         connector = aiohttp.TCPConnector(
             resolver=VettedResolver(destination),
             use_dns_cache=False,

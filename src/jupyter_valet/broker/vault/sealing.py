@@ -145,14 +145,17 @@ def mac(key: Secret, data: bytes) -> bytes:
     return hmac.digest(reveal_bytes(key), data, "sha256")
 
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def canonical(value: Mapping[str, Any] | list[Any]) -> str:
     """Return the one JSON text of `value`: sorted, compact, no NaN.
 
     Raises `ValueError` or `TypeError` when it is no JSON.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
 
 
 def random_secret() -> Secret:
