@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,31 @@ def test_a_kernel_cannot_hide_one_scope_in_another(broker, body):
     """R155: the page would show both as one name, and the provider would grant both."""
     status, reply = broker.kernel().request("POST", "/connect", body)
     assert (status, reply["error"]["code"]) == (400, "bad_request")
+
+
+def test_one_kernel_cannot_hold_the_broker(broker):
+    """A long poll is a few kilobytes for 25 seconds: 128 of them a kernel, and not all there is."""
+    kernel, other = broker.kernel("k1"), broker.kernel("k2")
+    transaction, _, _ = asked(kernel.call_tool(*ISSUES))
+    poll = (
+        f"GET /transactions/{transaction}?after=99&wait=25 HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{broker.port}\r\nAuthorization: Bearer {kernel.token}\r\n\r\n"
+    )
+    with ExitStack() as held:
+        for _ in range(128):
+            one = held.enter_context(socket.create_connection(("127.0.0.1", broker.port)))
+            one.sendall(poll.encode())
+        deadline = time.monotonic() + 20
+        while (got := kernel.request("GET", "/status"))[0] == 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (got[0], got[1]["error"]["code"]) == (429, "too_many_requests")
+        status, reply = kernel.call_tool(*ISSUES)
+        assert (status, reply["error"]["code"]) == (429, "too_many_requests")
+        assert other.request("GET", "/status")[0] == 200
+    deadline = time.monotonic() + 20
+    while kernel.request("GET", "/status")[0] != 200 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert kernel.request("GET", "/status")[0] == 200
 
 
 # The person ------------------------------------------------------------------------------------

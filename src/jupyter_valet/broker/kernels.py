@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..wire import capability
+from ..wire.errors import ValetError
+
+MOST_REQUESTS = 128
+"""Requests, long polls among them, that one kernel may have under way at once."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Kernels:
 
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
+        self._under_way: Counter[str] = Counter()
 
     def register(self, digest: str, caller: Caller) -> None:
         """Accept the capability with this digest; it replaces the kernel's earlier one."""
@@ -43,3 +51,20 @@ class Kernels:
         if not capability.looks_like_one(token):
             return None
         return self._callers.get(capability.digest(token))
+
+    @contextmanager
+    def request_of(self, caller: Caller) -> Iterator[None]:
+        """Count a request while it is served: one kernel must not take what all of them share.
+
+        Raises `ValetError` ("too_many_requests").
+        """
+        kernel = caller.kernel_id
+        if self._under_way[kernel] >= MOST_REQUESTS:
+            raise ValetError("too_many_requests", count=MOST_REQUESTS)
+        self._under_way[kernel] += 1
+        try:
+            yield
+        finally:
+            self._under_way[kernel] -= 1
+            if not self._under_way[kernel]:
+                del self._under_way[kernel]

@@ -71,7 +71,11 @@ class Listener:
             services = await self._services()
             await services.endpoint(scope, receive, send)
             return
-        request = await self._request(scope, receive)
+        caller = self._caller(scope)
+        with self._kernels.request_of(caller):
+            await self._small_route(await _request(caller, scope, receive), receive, send)
+
+    async def _small_route(self, request: Request, receive: Receive, send: Send) -> None:
         services = await self._services()
         reply: tuple[int, dict[str, Any]] | None = None
         async with anyio.create_task_group() as tasks:
@@ -82,7 +86,7 @@ class Listener:
         if reply is not None:
             await _reply(send, *reply)
 
-    async def _request(self, scope: Message, receive: Receive) -> Request:
+    def _caller(self, scope: Message) -> Caller:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -93,14 +97,7 @@ class Listener:
         caller = self._kernels.find(token.strip()) if scheme.lower() == "bearer" else None
         if caller is None:
             raise ValetError("capability_refused")
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        return Request(
-            caller=caller,
-            method=scope["method"],
-            path=[part for part in scope["path"].split("/") if part],
-            query={name: values[-1] for name, values in query.items()},
-            body=await _body(receive),
-        )
+        return caller
 
 
 @dataclass(frozen=True)
@@ -208,6 +205,17 @@ class Routes:
         ):
             raise ValetError("not_found", what="sign-in")
         return transaction
+
+
+async def _request(caller: Caller, scope: Message, receive: Receive) -> Request:
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return Request(
+        caller=caller,
+        method=scope["method"],
+        path=[part for part in scope["path"].split("/") if part],
+        query={name: values[-1] for name, values in query.items()},
+        body=await _body(receive),
+    )
 
 
 async def _answered(asked: Routes) -> tuple[int, dict[str, Any]]:

@@ -219,6 +219,12 @@ _KINDS = [
         "Finish or decline some of them, or restart the kernel.",
     ),
     ErrorKind(
+        "too_many_requests",
+        429,
+        "This kernel has {count} requests under way already.",
+        "Wait for some of them, then try again.",
+    ),
+    ErrorKind(
         "internal",
         500,
         "Something went wrong in the broker.",

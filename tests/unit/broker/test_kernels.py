@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from jupyter_valet.broker.kernels import Caller, Kernels
+from contextlib import ExitStack
+
+import pytest
+
+from jupyter_valet.broker.kernels import MOST_REQUESTS, Caller, Kernels
 from jupyter_valet.wire import capability
+from jupyter_valet.wire.errors import ValetError
 
 
 def caller(kernel_id: str) -> Caller:
@@ -42,3 +47,28 @@ def test_a_token_of_another_kind_is_refused_on_sight():
     token = "gho_" + "a" * 43
     kernels.register(capability.digest(token), caller("1"))
     assert kernels.find(token) is None
+
+
+def test_a_kernel_has_so_many_requests_under_way_and_no_more():
+    """What one kernel holds open costs all kernels memory; another kernel's are its own."""
+    kernels = Kernels()
+    with ExitStack() as served:
+        for _ in range(MOST_REQUESTS):
+            served.enter_context(kernels.request_of(caller("1")))
+        with (
+            pytest.raises(ValetError, match="128 requests under way"),
+            kernels.request_of(caller("1")),
+        ):
+            raise AssertionError
+        with kernels.request_of(caller("2")):
+            pass
+    with kernels.request_of(caller("1")):
+        pass
+
+
+def test_a_request_that_fails_is_no_longer_under_way():
+    """Else 128 errors lock a kernel out."""
+    kernels = Kernels()
+    for _ in range(MOST_REQUESTS + 1):
+        with pytest.raises(KeyError), kernels.request_of(caller("1")):
+            raise KeyError

@@ -28,7 +28,7 @@ from ...wire.routes import LONG_POLL_SECONDS
 from ..calls import Calls, UnknownTool
 from ..control import describe
 from ..elicitation import Transactions
-from ..kernels import Kernels
+from ..kernels import Caller, Kernels
 from ..oauth import Profile
 from ..vault import Vault
 from .authentication import Authenticator, Refusal, admit, authenticate
@@ -74,6 +74,7 @@ class Endpoint:
         poll: float = LONG_POLL_SECONDS,
     ) -> None:
         self._asking = Asking(calls, transactions, vault, profiles, hold, poll)
+        self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._tools = ListToolsResult(tools=listed(calls.tools()))
         server = self._server(vault)
@@ -107,11 +108,18 @@ class Endpoint:
         await self._stack.aclose()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request of an authenticated client; refuse every other."""
+        """Serve one HTTP request of an authenticated client; refuse every other.
+
+        Raises `ValetError` ("too_many_requests") before anything is sent.
+        """
         caller = authenticate(scope, self._authenticators)
         if isinstance(caller, Refusal):
             await _refuse(send, caller)
             return
+        with self._kernels.request_of(caller):
+            await self._serve(caller, scope, receive, send)
+
+    async def _serve(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
         presence = Presence(receive)
         admitted = {**admit(scope, caller), PRESENCE: presence}
         first = await presence.receive()
