@@ -77,6 +77,13 @@ def test_the_card_says_who_asks_for_what_and_why() -> None:
         assert words in text
 
 
+def test_the_card_says_what_the_notebook_gets() -> None:
+    """Use is given, to every notebook of the person; the credential is not (level L0)."""
+    for said in (page().text, markup.text(face(VIEW))):
+        assert "Code in your notebooks can use this sign-in through tools" in said
+        assert "not given the token" in said
+
+
 def test_the_full_url_is_shown_with_its_host_marked() -> None:
     """EC-07, EC-13, EC-15."""
     html = markup.page(face(VIEW))
@@ -223,6 +230,15 @@ def test_the_message_is_not_said_twice(message: str) -> None:
     text = page(message=message).text
     assert text.count(VIEW.reason) == 1
     assert message in text
+
+
+@pytest.mark.parametrize("state", ["", ":visited", ":hover", ":focus", ":active"])
+def test_the_link_is_white_whatever_the_front_end_does_to_links(state: str) -> None:
+    """WCAG 1.4.3: JupyterLab paints a link black when it is under the mouse or has the focus."""
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", markup.stylesheet())
+    selector = f".jv-card .jv-actions .jv-sign-in{state}"
+    bodies = [body for names, body in rules if selector in map(str.strip, names.split(","))]
+    assert any("\n  color: #fff;" in body for body in bodies)
 
 
 def test_the_style_follows_the_theme() -> None:

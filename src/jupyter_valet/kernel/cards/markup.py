@@ -10,6 +10,9 @@ from ..plain_text import unlinked
 from .face import Face
 from .links import Link
 
+THEN = "Code in your notebooks can use this sign-in through tools; it is not given the token."
+"""What a sign-in means at every isolation level: the use is given, the credential is not."""
+
 
 @cache
 def stylesheet() -> str:
@@ -34,6 +37,7 @@ def facts(face: Face) -> str:
         _row("Why", face.reason),
         _row("It says", face.message),
         _list("It may", face.scopes),
+        _row("Then", THEN),
     ]
     address = _address(face.link) if face.link else ""
     return f'{_style()}{_heading(face)}<dl class="jv-facts">{"".join(rows)}{address}</dl>'
@@ -80,6 +84,7 @@ def text(face: Face) -> str:
     lines += [f"  why       {unlinked(face.reason)}"] if face.reason else []
     lines += [f"  it says   {unlinked(face.message)}"] if face.message else []
     lines += [f"  it may    {unlinked(scope)}" for scope in face.scopes]
+    lines += [f"  then      {THEN}"]
     lines += [f"  host      {face.link.host}"]
     lines += [f"  WARNING   {warning}" for warning in face.link.warnings]
     lines += ["  open this page in your browser to sign in, or to decline:", f"  {face.link.url}"]
