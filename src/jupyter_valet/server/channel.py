@@ -128,9 +128,10 @@ class Channel:
                 for line in self._reader:
                     self._exchange.receive(line)
         finally:
+            # First, so that whoever is told "no answer" and asks again meets the next broker.
+            self._on_end()
             self._exchange.end()
             self._outbox.put(None)
-            self._on_end()
 
     def _write(self) -> None:
         with contextlib.suppress(OSError, ValueError), self._writer:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from typing import Any
 
 import pytest
 
-from jupyter_valet.server.channel import Exchange
+from jupyter_valet.server.channel import Channel, Exchange
 from jupyter_valet.wire.errors import ValetError
 
 
@@ -88,3 +90,23 @@ def test_nobody_waits_for_a_broker_that_ended() -> None:
         answer.result(0)
     with pytest.raises(ValetError, match="does not answer"):
         channel.ask("status", {})
+
+
+def test_the_end_is_announced_before_anybody_is_told_that_no_answer_comes() -> None:
+    """Whoever asks again at once must meet the next broker, not the one that has just ended."""
+    (reader, from_broker), (to_broker, writer) = os.pipe(), os.pipe()
+    told, over = [], threading.Event()
+
+    def on_end() -> None:
+        told.append(answer.done())
+        over.set()
+
+    channel = Channel(
+        os.fdopen(reader, "rb"), os.fdopen(writer, "wb"), on_event=print, on_end=on_end
+    )
+    _, answer = channel._exchange.ask("status", {})
+    os.close(from_broker)
+    assert over.wait(5)
+    assert isinstance(answer.exception(5), ValetError)
+    assert told == [False]
+    os.close(to_broker)
