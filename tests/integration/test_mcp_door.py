@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mcp_world import CANARY, Upstream, World, modern_request, world
 
+from jupyter_valet.broker.calls import Calls
+from jupyter_valet.broker.toolsets import toolsets
 from jupyter_valet.wire import capability
 
 pytestmark = pytest.mark.anyio
@@ -166,3 +169,23 @@ async def test_a_body_without_end_is_refused(here: World) -> None:
             here.url, content=b"x" * 5_000_000, headers={"Content-Type": "application/json"}
         )
     assert reply.status_code == 413
+
+
+async def test_a_header_that_a_tool_declares_must_agree_with_its_argument(tmp_path: Path) -> None:
+    """streamable-http, `Mcp-Param-*` (MC-06): who routes by the header routes the call as made."""
+    async with Upstream().running() as upstream, world(tmp_path, upstream) as here:
+        [demo] = [toolset for toolset in toolsets(here.known) if toolset.name == "demo"]
+        operations = {operation.name: operation for operation in demo.operations}
+        listed = operations["list_issues"]
+        project, *others = listed.parameters
+        project = replace(project, schema={**project.schema, "x-mcp-header": "Project"})
+        listed = replace(listed, parameters=(project, *others))
+        demo = replace(demo, operations=(listed, operations["get_issue"]))
+        here.calls = Calls([demo], here.connections, here.egress, None, here.known)  # type: ignore[arg-type]
+        here.connect()
+        async with here.serving():
+            token = here.kernel()
+            assert (await status(here, token))[0] == 400
+            assert (await status(here, token, **{"Mcp-Param-Project": "another"}))[0] == 400
+            assert (await status(here, token, **{"Mcp-Param-Project": "tidepool"}))[0] == 200
+    assert len(upstream.requests) == 1

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SEPARATORS = re.compile(r"[/\\]")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+"""What nothing along the way reads in another way than it is written."""
 _DECODINGS = 3
 """How often an upstream and its proxies may decode a path before it reaches a router."""
 
@@ -76,6 +78,8 @@ def _segment(parameter: Parameter, value: object) -> str:
     it too and is decoded later, once or more often (L3).
     """
     text = _text(value)
+    if _PLAIN.fullmatch(text):
+        return text
     decoded = text
     for _ in range(_DECODINGS + 1):
         parts = _SEPARATORS.split(decoded)

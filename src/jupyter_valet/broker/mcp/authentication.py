@@ -57,14 +57,16 @@ def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Calle
     A browser never has business here: a request with an `Origin` is refused (PS-05), and so is a
     `Host` that is not this loopback listener, where DNS rebinding ends.
     """
-    headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-    if not _host_is_ours(scope, [v for n, v in headers if n == b"host"]):
+    named: dict[bytes, list[bytes]] = {b"host": [], b"origin": [], b"authorization": []}
+    for name, value in scope["headers"]:
+        named.get(name.lower(), []).append(value)
+    if not _host_is_ours(scope, [host.decode("latin-1") for host in named[b"host"]]):
         return Refusal(421)
-    if any(name == b"origin" for name, _ in headers):
+    if named[b"origin"]:
         return Refusal(403)
     if _token_in_query(scope):
         return Refusal(400, 'Bearer error="invalid_request"')
-    given = [value for name, value in headers if name == b"authorization"]
+    given = [value.decode("latin-1") for value in named[b"authorization"]]
     if not given:
         return Refusal(401, "Bearer")
     scheme, _, token = given[0].partition(" ")
@@ -103,5 +105,7 @@ def _host_is_ours(scope: Scope, hosts: list[str]) -> bool:
 
 
 def _token_in_query(scope: Scope) -> bool:
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    if not scope.get("query_string"):
+        return False
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     return any(name.lower() in _QUERY_NAMES for name in query)

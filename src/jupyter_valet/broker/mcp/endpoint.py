@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from mcp.server.streamable_http import REQUEST_CANCELLED
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import X_MCP_HEADER_KEY
 from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
@@ -77,6 +79,12 @@ class Endpoint:
         self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._tools = ListToolsResult(tools=listed(calls.tools()))
+        # The SDK checks `Mcp-Param-*` headers against these; one that declares none has no check.
+        self._schemas = {
+            tool.name: tool.input_schema
+            for tool in calls.tools()
+            if X_MCP_HEADER_KEY in json.dumps(tool.input_schema)
+        }
         server = self._server(vault)
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
@@ -90,8 +98,8 @@ class Endpoint:
             NAME,
             version=__version__,
             instructions=INSTRUCTIONS,
-            # Without it the SDK walks tools/list on every call to check `Mcp-Param-*` headers.
-            get_tool_input_schema=self._schema,
+            # Without it the SDK walks tools/list on every call.
+            get_tool_input_schema=lambda name: self._schemas.get(name),
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
         )
@@ -130,10 +138,6 @@ class Endpoint:
             await self._manager.handle_request(admitted, replay, send)
 
     # Handlers --------------------------------------------------------------------------------
-
-    def _schema(self, name: str) -> Mapping[str, Any] | None:
-        tool = self._asking.calls.find(name)
-        return None if tool is None else tool.input_schema
 
     async def _list_tools(
         self, context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
