@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import time
@@ -357,6 +358,31 @@ def test_sixty_four_calls_on_one_expired_token_in_two_brokers_all_succeed(tmp_pa
     assert not [body for _, body in answers if body["result"].get("isError")]
     lines = [json.loads(line) for line in (state / "audit.jsonl").read_text().splitlines()]
     assert [line["action"] for line in lines].count("connection.refreshed") == 1
+
+
+def test_no_session_id_gets_into_the_log(broker):
+    """R177: the log of a Jupyter server is read by more people than may use its sessions."""
+    kernel = broker.kernel()
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "0"},
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    connection = http.client.HTTPConnection("127.0.0.1", kernel.port, timeout=30)
+    headers = {
+        "Authorization": f"Bearer {kernel.token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    connection.request("POST", "/mcp", json.dumps(message), headers)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    session = response.headers["mcp-session-id"]
+    broker.__exit__()
+    assert session
+    assert session not in "".join(broker.stderr)
 
 
 # What ends a sign-in ---------------------------------------------------------------------------

@@ -21,8 +21,8 @@ def main() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="[%(levelname).1s valet-broker] %(message)s"
     )
-    # These two write URLs with their query at INFO; a query may hold a code.
-    for name in ("httpx2", "httpcore2", "authlib", "uvicorn.access"):
+    # They write URLs with their query at INFO, which may hold a code, and the ids of sessions.
+    for name in ("httpx2", "httpcore2", "authlib", "mcp", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     control = Control.over_stdio()
     from .process import Broker

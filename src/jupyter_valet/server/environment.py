@@ -20,8 +20,9 @@ _BROKER = frozenset(
         "__CF_USER_TEXT_ENCODING",
     }
 )  # fmt: skip
-"""Nothing here is a secret, chooses code to run or sends traffic elsewhere (D2, R53): no proxy, no
-`PYTHON*`, no token. `-I` makes Python itself ignore its own variables."""
+"""Nothing here is a secret or sends traffic elsewhere (D2, R53): no proxy, no `PYTHON*`, no token.
+`-I` makes Python itself ignore its own variables. `LD_LIBRARY_PATH` does choose libraries: some
+interpreters do not start without it, and Jupyter itself was started with it."""
 
 WITHHELD = (
     "JUPYTER_TOKEN",

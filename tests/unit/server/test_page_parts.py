@@ -86,6 +86,13 @@ def test_strangers_cannot_fill_the_memory() -> None:
     assert [held.take(str(number)) for number in range(10)] == [None] * 7 + [7, 8, 9]
 
 
+def test_the_consent_page_says_how_far_a_yes_goes() -> None:
+    """BP-03: a connection serves all notebooks of the person, so no page may speak of one."""
+    text = " ".join((TEMPLATES / "consent.html").read_text(encoding="utf-8").split())
+    assert "Every notebook that you run on this server can use the connection" in text
+    assert "to your notebook" not in text
+
+
 def test_the_policy_lets_the_one_style_sheet_in() -> None:
     page = render("problem.html", title="T", words="W")
     [style] = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
