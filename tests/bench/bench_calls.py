@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -27,6 +28,7 @@ from broker_process import BrokerProcess
 from person import Person, connected, demo_provider
 
 ROUNDS, CALLS = 12, 40
+CALLERS = 64
 PATH = "/api/projects/tidepool/issues/41"
 REDIRECT = "http://127.0.0.1:8888/valet/callback/demo"
 
@@ -43,7 +45,11 @@ def measure() -> list[dict[str, Any]]:
         os.environ["JUPYTER_VALET_URL"] = f"http://127.0.0.1:{broker.port}"
         os.environ["JUPYTER_VALET_CAPABILITY"] = kernel.token
         brokered, direct = asyncio.run(_in_turns(issuer, _token(issuer)))
-    return [ratio("a brokered tool call ÷ a direct httpx2 GET", brokered, direct, "<= 1.0")]
+        one, many = _under_load()
+    return [
+        ratio("a brokered tool call ÷ a direct httpx2 GET", brokered, direct, "<= 1.0"),
+        ratio(f"calls per second of {CALLERS} callers ÷ of one", one, many, ">= 1.0"),
+    ]
 
 
 async def _in_turns(issuer: str, token: str) -> tuple[list[float], list[float]]:
@@ -68,6 +74,27 @@ async def _in_turns(issuer: str, token: str) -> tuple[list[float], list[float]]:
             if number == 0:  # the first round warms both sides
                 brokered.clear(), direct.clear()
     return brokered, direct
+
+
+def _under_load() -> tuple[list[float], list[float]]:
+    """Return the seconds that one caller needs for a call, and that many together need."""
+    one: list[float] = []
+    many: list[float] = []
+    with ThreadPoolExecutor(CALLERS) as callers:
+        list(callers.map(_issue, range(2 * CALLERS)))  # connections and threads are there
+        for _ in range(ROUNDS // 2):
+            for call_all, seconds in ((callers.map, many), (map, one)):
+                begin = time.perf_counter()
+                numbers = list(call_all(_issue, range(4 * CALLERS)))
+                seconds.append((time.perf_counter() - begin) / len(numbers))
+                assert set(numbers) == {41}
+    return one, many
+
+
+def _issue(_: int) -> int:
+    from jupyter_valet import tools
+
+    return int(tools.demo.get_issue("tidepool", 41)["number"])
 
 
 def _token(issuer: str) -> str:
