@@ -25,6 +25,8 @@ def level(hardening: Hardening, key_source: str) -> tuple[str, str]:
 
 
 def _why(hardening: Hardening, key_source: str) -> str:
+    if not hardening.out_of_reach:
+        return " (Jupyter runs with CAP_SYS_PTRACE, as root does, so kernels can read the broker)"
     if not hardening.complete:
         return f" (the broker cannot be hardened on {sys.platform})"
     if key_source in _OPEN_AT_REST:

@@ -34,7 +34,7 @@ class Guessed:
 @pytest.mark.anyio
 async def test_passphrases_are_checked_one_at_a_time() -> None:
     """R39's neighbour: Argon2 takes 64 MiB a guess, so many guesses at once would take them all."""
-    hardened = Hardening(undumpable=True, coreless=True, untraced=True)
+    hardened = Hardening(undumpable=True, coreless=True, untraced=True, out_of_reach=True)
     broker = Broker(Control(io.BytesIO(), io.BytesIO()), hardened)
     vault = Guessed()
     broker._vault = cast("Vault", vault)
