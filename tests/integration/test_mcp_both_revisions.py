@@ -271,7 +271,7 @@ async def test_bad_arguments_are_named_and_never_sent(here: World, mode: str) ->
         missing = await client.call_tool("demo_list_issues", {})
         wrong = await client.call_tool("demo_list_issues", {**ISSUES, "limit": "<script>"})
         unknown = await client.call_tool("demo_list_issues", {**ISSUES, "host": "evil.example"})
-    assert text(missing).startswith("bad_request: The request is not valid: project is missing.")
+    assert text(missing).startswith("bad_arguments: demo_list_issues: project is missing.")
     assert "limit must be of type integer" in text(wrong)
     assert "<script>" not in text(wrong)
     assert "takes only project, state, limit" in text(unknown)

@@ -16,9 +16,9 @@ from .session import Session, current
 from .shells import run
 
 HELP = """\
-  %connect NAME [NAME ...]     sign in; --scopes a,b  --new-account
+  %connect NAME [NAME ...]     sign in; --scopes A,B asks for these, --new-account for one more
   %connections                 the accounts that are signed in
-  %disconnect NAME [--revoke]  forget an account; --revoke tells the provider too
+  %disconnect NAME [--revoke]  forget an account; --revoke ends the access at the provider too
   tools                        the tools; tools.NAME.<TAB> completes, a ? behind one explains it
   tools.NAME.TOOL(...)         call a tool; await tools.NAME.TOOL.aio(...) leaves the kernel free"""
 
@@ -50,13 +50,20 @@ def _connected(session: Session, wanted: ConnectRequest) -> Flow[None]:
 
 def _greeting(connection: ConnectionView) -> str:
     title = one_line(connection.provider_title or connection.provider, 60)
-    return f"{title}: signed in as {one_line(connection.account, 120)}."
+    return f"{title}: already signed in as {one_line(connection.account, 120)}."
 
 
-def connections(line: str) -> Rows:
+class Accounts(Rows):
+    """The person's connections; no connection is a sentence and not `[]`."""
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self else "Nobody is signed in. Type %connect NAME."
+
+
+def connections(line: str) -> Accounts:
     """Return the person's connections as a table."""
     _no_arguments("connections", line)
-    return Rows(_row(connection) for connection in current().connections())
+    return Accounts(_row(connection) for connection in current().connections())
 
 
 def _row(connection: ConnectionView) -> dict[str, Any]:
@@ -85,10 +92,12 @@ def disconnect(line: str) -> None:
     known = session.connections()
     meant = [c for c in known if options.name in _names(c)]
     if not meant:
-        raise ValetError("not_found", what=f"connection as {one_line(options.name, 80)}")
+        raise ValetError("not_found", what=f"connection: {one_line(options.name, 80)}")
     if len(meant) > 1 and not options.all:
         choices = " or ".join(f"{c.provider}/{c.account}" for c in meant)
-        raise ValetError("bad_request", what=f"name one of {one_line(choices)}, or add --all")
+        raise ValetError(
+            "usage", what=f"There are {len(meant)}: {one_line(choices)}", usage=_DISCONNECT
+        )
     for connection in meant:
         session.disconnect(connection.id, revoke=options.revoke)
         print(_farewell(connection, revoked=options.revoke))
@@ -118,7 +127,8 @@ def valet(line: str) -> None:
 def _status(session: Session) -> str:
     status = session.status()
     lines = [
-        f"jupyter-valet {status.version}, isolation {status.level}: {status.level_words}",
+        f"jupyter-valet {status.version}",
+        f"isolation    {status.level}: {status.level_words}",
         f"vault        {status.vault}; its key: {status.key_source}",
         f"providers    {', '.join(status.providers) or 'none'}",
         f"toolsets     {', '.join(status.toolsets) or 'none'}",
@@ -132,28 +142,27 @@ class _Parser(argparse.ArgumentParser):
     """A parser that raises one line instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise ValetError(
-            "bad_request", what=f"{one_line(message)}; {one_line(self.format_usage())}"
-        )
+        raise ValetError("usage", what=f"{self.prog}: {one_line(message)}", usage=self.usage)
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise ValetError("bad_request", what=one_line(message or self.format_usage()))
+
+_CONNECT = "%connect NAME [NAME ...] [--scopes A,B] [--new-account]"
+_DISCONNECT = "%disconnect NAME [--revoke] [--all]"
 
 
 def _connect_options(line: str) -> argparse.Namespace:
-    parser = _Parser(prog="%connect", add_help=False)
+    parser = _Parser(prog="%connect", usage=_CONNECT, add_help=False, allow_abbrev=False)
     parser.add_argument("providers", nargs="+", metavar="NAME")
     parser.add_argument("--scopes", type=_scopes, default=[], metavar="A,B")
     parser.add_argument("--new-account", action="store_true")
-    return parser.parse_args(_words(line))
+    return parser.parse_args(_words(parser, line))
 
 
 def _disconnect_options(line: str) -> argparse.Namespace:
-    parser = _Parser(prog="%disconnect", add_help=False)
+    parser = _Parser(prog="%disconnect", usage=_DISCONNECT, add_help=False, allow_abbrev=False)
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--revoke", action="store_true")
     parser.add_argument("--all", action="store_true")
-    return parser.parse_args(_words(line))
+    return parser.parse_args(_words(parser, line))
 
 
 def _scopes(text: str) -> list[str]:
@@ -162,11 +171,11 @@ def _scopes(text: str) -> list[str]:
 
 def _no_arguments(name: str, line: str) -> None:
     if line.strip():
-        raise ValetError("bad_request", what=f"%{name} takes no arguments")
+        raise ValetError("usage", what=f"%{name} takes no arguments", usage=f"%{name}")
 
 
-def _words(line: str) -> list[str]:
+def _words(parser: _Parser, line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError:
-        raise ValetError("bad_request", what="a quotation mark is missing") from None
+        parser.error("a quotation mark is missing")

@@ -66,7 +66,7 @@ def result(reply: Mapping[str, Any]) -> Any:
     else:
         data = shown(_unstructured(reply))
     if (error := mcp.tool_error(reply)) is not None:
-        error.result = data  # type: ignore[attr-defined]
+        error.result = data
         raise error
     return data
 

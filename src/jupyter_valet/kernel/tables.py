@@ -49,12 +49,19 @@ def _row(row: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a value as escaped text: nested data as short JSON, nothing as nothing."""
+    """Return a value as escaped text: words with commas, other nested data as short JSON."""
     if value is None:
         return ""
-    if isinstance(value, dict | list):
+    if isinstance(value, list) and value and all(_is_word(item) for item in value):
+        value = ", ".join(value)
+    elif isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=str)
     return escape(one_line(value, MAX_CELL))
+
+
+def _is_word(item: Any) -> bool:
+    """Tell whether commas can separate `item` from others without a doubt."""
+    return isinstance(item, str) and "," not in item and item.strip() != ""
 
 
 def _count(number: int, noun: str, limit: int) -> str:

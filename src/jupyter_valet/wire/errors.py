@@ -49,6 +49,7 @@ _KINDS = [
         "not_found", 404, "There is no such {what}.", "Run %connections to see what is there."
     ),
     ErrorKind("bad_request", 400, "The request is not valid: {what}.", "Run %valet for help."),
+    ErrorKind("usage", 400, "{what}.", "Type {usage}; %valet lists the names."),
     ErrorKind(
         "unknown_provider",
         404,
@@ -186,7 +187,7 @@ _KINDS = [
         "bad_arguments",
         400,
         "{tool}: {what}.",
-        "Put a ? behind the tool to see its arguments.",
+        "Its schema says what it takes; in a notebook, put a ? behind the tool.",
     ),
     ErrorKind(
         "tool_failed",
@@ -239,8 +240,11 @@ class ValetError(Exception):
     """An error a person or a model may read: fixed text, and what to do next.
 
     `fields` fill the text: names of providers, scopes, statuses; never anything secret and never
-    text from upstream.
+    text from upstream. `result` is what the API said along with the error, in a kernel; it is data
+    and never part of the text.
     """
+
+    result: Any = None
 
     def __init__(self, code: str, **fields: object) -> None:
         self.kind = KINDS[code]
@@ -267,8 +271,12 @@ class ValetError(Exception):
         return {"error": {"code": self.code, "message": self.message, "next": self.next}}
 
     def _render_traceback_(self) -> list[str]:
-        """Show one line in a notebook instead of a traceback (IPython's hook)."""
-        return [f"{type(self).__name__}: {self}"]
+        """Show one line in a notebook instead of a traceback (IPython's hook).
+
+        One name for all: which subclass it is tells a person nothing.
+        """
+        where = "" if self.result is None else " Type `import sys; sys.last_value.result`."
+        return [f"ValetError: {self}{where}"]
 
 
 class RemoteError(ValetError):

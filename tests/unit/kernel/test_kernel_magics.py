@@ -108,7 +108,7 @@ def test_connect_is_quick_when_it_is_done_already(
     """Idempotent."""
     broker.connected = True
     magic(loaded, "connect demo")
-    assert capsys.readouterr().out == "Demo Provider: signed in as jane.\n"
+    assert capsys.readouterr().out == "Demo Provider: already signed in as jane.\n"
 
 
 def test_connect_takes_scopes_and_a_new_account(
@@ -132,14 +132,14 @@ def test_connect_raises_what_went_wrong(broker: FakeBroker, loaded: InteractiveS
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("connect", "bad_request"),
-        ("connect demo --nonsense", "bad_request"),
-        ("connect 'demo", "bad_request"),
+        ("connect", "usage"),
+        ("connect demo --nonsense", "usage"),
+        ("connect 'demo", "usage"),
         ("connect nowhere", "unknown_provider"),
-        ("connections x", "bad_request"),
-        ("disconnect", "bad_request"),
+        ("connections x", "usage"),
+        ("disconnect", "usage"),
         ("disconnect nowhere", "not_found"),
-        ("valet x", "bad_request"),
+        ("valet x", "usage"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -160,6 +160,29 @@ def test_connections_are_a_table(broker: FakeBroker, loaded: InteractiveShell) -
     assert found[0]["scopes"] == "read"
     assert found[0]["last used"].startswith("2023-11-1")
     assert "<table>" in found._repr_html_()
+
+
+@pytest.mark.usefixtures("broker")
+def test_no_connection_is_a_sentence(loaded: InteractiveShell) -> None:
+    """`[]` says nothing about what to do."""
+    found = magic(loaded, "connections")
+    assert found == []
+    assert repr(found) == "Nobody is signed in. Type %connect NAME."
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("connect", "%connect: the following arguments are required: NAME. Type %connect NAME ["),
+        ("connect 'x", "%connect: a quotation mark is missing. Type %connect NAME ["),
+        ("valet x", "%valet takes no arguments. Type %valet;"),
+    ],
+)
+@pytest.mark.usefixtures("broker")
+def test_a_mistake_says_what_to_type(loaded: InteractiveShell, line: str, said: str) -> None:
+    with pytest.raises(ValetError) as error:
+        magic(loaded, line)
+    assert error.value._render_traceback_()[0].startswith(f"ValetError: {said}")
 
 
 @pytest.mark.parametrize("name", ["demo", "jane", "demo/jane", "c1"])

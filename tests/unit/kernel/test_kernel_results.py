@@ -70,7 +70,10 @@ def test_an_error_is_raised_with_what_the_api_said_apart() -> None:
     with pytest.raises(ValetError) as caught:
         result(data)
     assert str(caught.value) == str(error)
-    assert caught.value.result == {"message": "secret of upstream"}  # type: ignore[attr-defined]
+    assert caught.value.result == {"message": "secret of upstream"}
+    (line,) = caught.value._render_traceback_()
+    assert "sys.last_value.result" in line
+    assert "secret of upstream" not in line
 
 
 def test_rows_become_a_data_frame() -> None:
@@ -110,6 +113,21 @@ def test_without_pandas_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch
         _ = Rows(ISSUES).df
     assert error.value.code == "no_pandas"
     assert "%pip install pandas" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (["bug", "data quality"], "bug, data quality"),
+        (["a, b", "c"], "[&quot;a, b&quot;, &quot;c&quot;]"),
+        (["", "c"], "[&quot;&quot;, &quot;c&quot;]"),
+        ([1, 2], "[1, 2]"),
+        ([], "[]"),
+    ],
+)
+def test_words_need_no_brackets(value: list[Any], shown: str) -> None:
+    """A list of labels reads as one, unless the commas could be misread."""
+    assert f">{shown}</td>" in Record({"labels": value})._repr_html_()
 
 
 def test_upstream_html_is_never_html_here() -> None:

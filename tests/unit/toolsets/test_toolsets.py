@@ -124,7 +124,7 @@ WORDS = Tool(
         ({"a": 2, "b": "SECRET"}, "b must be one of p, q"),
         ({"a": 2, "c": ["x", 7]}, "c must be of type string"),
         ({"a": 2, "d": "SECRET"}, "d must have at most 3 characters"),
-        ({"a": 2, "SECRET": 1}, "x_get takes only a, b, c, d"),
+        ({"a": 2, "SECRET": 1}, "it takes only a, b, c, d"),
         ({"a": True}, "a must be of type integer"),
     ],
 )
@@ -133,5 +133,5 @@ def test_a_wrong_argument_is_named_and_not_echoed(arguments: dict[str, Any], wor
     tool = Tool(WORDS.source, WORDS.source.operations[0])
     with pytest.raises(ValetError) as caught:
         tool.check(arguments)
-    assert caught.value.message == f"The request is not valid: {words}."
+    assert caught.value.message == f"x_get: {words}."
     assert "SECRET" not in str(caught.value)

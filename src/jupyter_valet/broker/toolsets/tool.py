@@ -48,14 +48,14 @@ class Tool:
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise `ValetError` naming the first argument that is not what the schema says."""
         for error in self._validator.iter_errors(dict(arguments)):
-            raise ValetError("bad_request", what=self._words(error))
+            raise ValetError("bad_arguments", tool=self.name, what=self._words(error))
 
     def _words(self, error: Any) -> str:
         """Put a schema error into words of ours: no value that the caller sent is in it."""
         keyword = str(error.schema_path[-1])
         if keyword == "additionalProperties":
             known = ", ".join(self.input_schema["properties"]) or "no arguments"
-            return f"{self.name} takes only {known}"
+            return f"it takes only {known}"
         if keyword == "required" and not error.instance_path:
             return f"{error.kind.property} is missing"
         name = str(error.instance_path[0]) if error.instance_path else "the arguments"
