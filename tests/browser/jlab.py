@@ -36,6 +36,8 @@ _CHROMIUM_FLAGS = [
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
+    # A public name, for the tests in which Jupyter has one (RFC 2606).
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 
 
@@ -63,8 +65,12 @@ def jupyter(
     arguments: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     demo: bool = True,
+    port: int = 0,
 ) -> Iterator[Jupyter]:
-    """Run an isolated Jupyter server with the extension, as a plain install finds it."""
+    """Run an isolated Jupyter server with the extension, as a plain install finds it.
+
+    `port` is taken or the start fails; 0 means any free one.
+    """
     root = home / "work"
     log = home / "server.log"
     runtime = home / "runtime"
@@ -74,7 +80,8 @@ def jupyter(
     command = [
         *(sys.executable, "-m", _MODULES[app]),
         *("--no-browser", "--allow-root", "--expose-app-in-browser"),
-        *("--ServerApp.port=0", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={root}"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
+        f"--ServerApp.root_dir={root}",
         f"--ValetExtension.demo={demo}",
         *arguments,
     ]
@@ -155,12 +162,12 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def write_notebook(path: Path, *cells: str) -> None:
+def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
     """Write a notebook of code cells that opens without asking for a kernel."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
         metadata={
-            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+            "kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}
         },
     )
     nbformat.write(notebook, path)
@@ -193,10 +200,10 @@ _APPEND = """source => {
     cells.addCell({cell_type: 'code', source, metadata: {}});
     return cells.cells.length - 1;
 }"""
-_CLEAR_AND_RESTART = """async () => {
-    const panel = window.jupyterapp.shell.currentWidget;
-    await panel.context.sessionContext.session.kernel.restart();
-    const cells = panel.model.sharedModel;
+_RESTART = """() => window.jupyterapp.shell.currentWidget
+    .context.sessionContext.session.kernel.restart()"""
+_CLEAR = """() => {
+    const cells = window.jupyterapp.shell.currentWidget.model.sharedModel;
     cells.deleteCellRange(0, cells.cells.length);
 }"""
 _INTERRUPT = """() => window.jupyterapp.shell.currentWidget
@@ -268,7 +275,12 @@ class Notebook:
 
     def restart(self) -> None:
         """Give the page a fresh kernel and an empty notebook."""
-        self.page.evaluate(_CLEAR_AND_RESTART)
+        self.restart_kernel()
+        self.page.evaluate(_CLEAR)
+
+    def restart_kernel(self) -> None:
+        """Press the kernel's restart button; the cells and their outputs stay."""
+        self.page.evaluate(_RESTART)
         self.page.wait_for_function(_IDLE, timeout=60_000)
 
     def interrupt(self) -> None:

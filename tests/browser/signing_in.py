@@ -45,6 +45,12 @@ def approve(tab: Page) -> None:
 
 
 def allow(tab: Page, person: str = "Amara Okafor", untick: Collection[str] = ()) -> None:
+    """Agree at the demo provider; the tab is on our last page afterwards."""
+    agree(tab, person, untick)
+    tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
+
+
+def agree(tab: Page, person: str = "Amara Okafor", untick: Collection[str] = ()) -> None:
     """Choose who signs in at the demo provider, unless it knows, and what is allowed there."""
     allow_button = tab.get_by_role("button", name="Allow")
     choice = tab.get_by_role("button", name=person)
@@ -54,7 +60,6 @@ def allow(tab: Page, person: str = "Amara Okafor", untick: Collection[str] = ())
     for scope in untick:
         tab.locator(f"input[value='{scope}']").uncheck()
     allow_button.click()
-    tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
 
 
 def sign_in(notebook: Notebook, index: int, untick: Collection[str] = ()) -> None:
