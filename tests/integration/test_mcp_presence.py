@@ -13,7 +13,9 @@ import mcp_types as types
 import pytest
 from aiohttp import web
 from mcp import MCPError
-from mcp_world import Upstream, World, modern_request, world
+from mcp_world import Upstream, World, last_message, modern_request, world
+
+from jupyter_valet.broker.mcp import patience
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +142,47 @@ async def test_an_upstream_that_is_slow_is_let_go_with_the_client(here: World) -
     here.upstream.handler = slow
     async with here.http(here.kernel()) as http:
         with anyio.move_on_after(0.3):
+            await http.send(modern_request(http, here.url))
+    await asyncio.wait_for(left.wait(), 5)
+
+
+async def test_an_answer_that_takes_long_becomes_a_stream_with_pings(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """streamable-http: a slow upstream is no silence that a client would give up on."""
+    monkeypatch.setattr(patience, "PING_SECONDS", 0.1)
+    here.connect()
+
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.35)
+        return web.json_response([{"number": 1}])
+
+    here.upstream.handler = slow
+    async with here.http(here.kernel()) as http:
+        reply = await http.send(modern_request(http, here.url))
+    assert reply.headers["content-type"] == "text/event-stream"
+    assert reply.text.count(": ping") == 3
+    assert last_message(reply.text)["result"]["structuredContent"] == [{"number": 1}]
+
+
+async def test_an_upstream_is_let_go_by_a_client_that_hears_pings(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PS-06 holds as well after the answer has become a stream."""
+    monkeypatch.setattr(patience, "PING_SECONDS", 0.1)
+    here.connect()
+    left = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            left.set()
+        return web.Response()
+
+    here.upstream.handler = slow
+    async with here.http(here.kernel()) as http:
+        with anyio.move_on_after(0.35):
             await http.send(modern_request(http, here.url))
     await asyncio.wait_for(left.wait(), 5)
 

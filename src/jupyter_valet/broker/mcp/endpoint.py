@@ -35,6 +35,7 @@ from ..oauth import Profile
 from ..vault import Vault
 from .authentication import Authenticator, Refusal, admit, authenticate
 from .elicit import HOLD, Asking, call_tool
+from .patience import Patience
 from .presence import PRESENCE, Gone, Presence
 from .quick import is_quick
 from .results import failure, listed
@@ -133,7 +134,10 @@ class Endpoint:
         first = await presence.receive()
         replay = _replayed(first, presence.receive)
         if is_quick(scope, first):
-            await presence.watching(self._quick.handle_request(admitted, replay, send))
+            patience = Patience(send)
+            with patience.running():
+                quick = self._quick.handle_request(admitted, replay, patience.send)
+                await presence.watching(quick)
         else:
             await self._manager.handle_request(admitted, replay, send)
 
