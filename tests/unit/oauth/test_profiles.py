@@ -57,6 +57,7 @@ def test_the_demo_is_known_while_it_runs() -> None:
     assert demo.discovered
     assert demo.public_client_id
     assert demo.origins == (Origin.parse("http://127.0.0.1:9300"),)
+    assert demo.provider_host == "127.0.0.1:9300"  # the port tells who answers
 
 
 def test_a_demo_elsewhere_is_refused() -> None:

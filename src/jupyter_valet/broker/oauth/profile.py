@@ -108,8 +108,12 @@ class Profile:
 
     @property
     def provider_host(self) -> str:
-        """Host that the browser will be sent to, or of the issuer when that is discovered."""
-        return split_url(self.authorization_endpoint or self.issuer)[0].host
+        """Host that the browser will be sent to, or of the issuer when that is discovered.
+
+        With its port unless that is the usual one: on one machine the port tells who answers.
+        """
+        origin, _ = split_url(self.authorization_endpoint or self.issuer)
+        return str(origin).partition("://")[2]
 
     @property
     def fingerprint(self) -> str:
