@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import aiohttp
@@ -73,6 +74,12 @@ class Pools:
 
     def __contains__(self, destination: object) -> bool:
         return destination in self._sessions
+
+    def __iter__(self) -> Iterator[Destination]:
+        return iter(self._sessions)
+
+    def __len__(self) -> int:
+        return len(self._sessions)
 
     async def session(self, destination: Destination) -> aiohttp.ClientSession:
         """Return the session for `destination`. Raises `AddressRefused`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Collection, Hashable
 
 from ..reveal import reveal, reveal_bytes
 from ..secret import Secret
@@ -32,6 +32,7 @@ class Watches:
             self._held[destination] = held
         return held[1]
 
-    def keep(self, destinations: Container[Hashable]) -> None:
-        """Forget all others."""
-        self._held = {d: held for d, held in self._held.items() if d in destinations}
+    def keep(self, destinations: Collection[Hashable]) -> None:
+        """Forget all others; there is one for each of `destinations`."""
+        if len(self._held) > len(destinations):
+            self._held = {d: held for d, held in self._held.items() if d in destinations}
