@@ -166,9 +166,7 @@ def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
     """Write a notebook of code cells that opens without asking for a kernel."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-        metadata={
-            "kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}
-        },
+        metadata={"kernelspec": {"name": kernel, "display_name": "Python 3", "language": "python"}},
     )
     nbformat.write(notebook, path)
 
