@@ -1,0 +1,85 @@
+"""Landlock, seccomp and no capabilities: needs no helper program and keeps the internet.
+
+Linux 6.12 or newer (Landlock ABI 6). docs/sandbox.md says what it cannot do.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import platform
+import sys
+from collections.abc import Sequence
+
+from .. import carve, seccomp_filter
+from ..launch import landlock
+from ..launch.plan import LaunchPlan
+from ..policy import Mode, Policy
+from ..ports import KERNEL_PORTS, free_address
+from ..workspace import Workspace
+from .base import Channel, Session, Start, Unsuitable, architecture, launcher
+
+
+class Landlock:
+    """The default back end."""
+
+    name = "landlock"
+
+    def __init__(self) -> None:
+        self._ports_fd = -1
+        self._denied: frozenset[int] = frozenset()
+
+    def check(self) -> None:
+        """Raise `Unsuitable` with the reason when this machine cannot do it."""
+        if sys.platform != "linux":
+            raise Unsuitable("Landlock is a part of Linux")
+        architecture()
+        abi = landlock.abi()
+        if abi < landlock.NEEDED_ABI:
+            raise Unsuitable(
+                f"Landlock ABI {landlock.NEEDED_ABI} (Linux 6.12) is needed, this is ABI {abi} "
+                f"(Linux {platform.release()})"
+            )
+
+    def channel(self, workspace: Workspace) -> Channel:
+        """Give the kernel a loopback address of its own, and ports that browsers refuse."""
+        return Channel("tcp", free_address(), KERNEL_PORTS)
+
+    def start(
+        self, command: Sequence[str], policy: Policy, workspace: Workspace, session: Session
+    ) -> Start:
+        """Return how to start `command` inside the walls."""
+        machine = architecture()
+        own = policy.with_modes({str(workspace.path): Mode.WRITE})
+        denied = (session.own_ports | {*KERNEL_PORTS}) - policy.connect - {session.broker_port}
+        listening = {*policy.listen}
+        if session.channel is not None:
+            listening |= {*session.channel.ports}
+        program = seccomp_filter.build(machine, unix=True, supervised=True)
+        plan = LaunchPlan(
+            paths=carve.rules(own),
+            files=landlock.EVERY_FILE_RIGHT,
+            scopes=landlock.SCOPES,
+            bind_ports=sorted(listening),
+            denied_ports=sorted(denied),
+            ports_fd=self._ports(denied),
+            program=base64.b64encode(program).decode(),
+            listen_ports=sorted(listening),
+            socket_roots=[str(workspace.temporary)],
+            supervised={name: machine.numbers[name] for name in ("listen", "connect")},
+        )
+        return Start([*launcher(plan.to_argument()), *command], descriptors=(plan.ports_fd,))
+
+    def close(self) -> None:
+        """Give back what is kept between kernels."""
+        if self._ports_fd >= 0:
+            os.close(self._ports_fd)
+            self._ports_fd = -1
+
+    def _ports(self, denied: frozenset[int]) -> int:
+        """Return a ruleset of all other ports, made once: it has 65,000 rules."""
+        if self._ports_fd < 0 or denied != self._denied:
+            self.close()
+            self._ports_fd = landlock.every_port_but(denied)
+            self._denied = denied
+        return self._ports_fd

@@ -1,0 +1,167 @@
+"""Start ipykernel behind the wall: `python …/ipython_start.py -f connection.json`.
+
+Runs in the person's environment, on whatever Python that is, so it uses nothing new and imports
+nothing of this package. It takes the place of `-m ipykernel_launcher`, which would look for modules
+in the working directory first (R63).
+"""
+# ruff: noqa: PTH103, PTH110, PTH118, PTH120
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import socket
+import sys
+import sysconfig
+import tempfile
+from typing import Any
+
+OVERLAY = "JUPYTER_VALET_OVERLAY"
+HINT = "JUPYTER_VALET_SANDBOX"
+
+
+def main() -> None:
+    """Start the kernel."""
+    del sys.path[0]  # the folder of this file
+    use_overlay(os.environ.get(OVERLAY, ""))
+    from ipykernel.kernelapp import IPKernelApp
+
+    if not can_listen():
+        collect_output_by_path()
+    app: Any = IPKernelApp.instance()
+    app.initialize()
+    shell = getattr(app, "shell", None)
+    if shell is not None:
+        adapt(shell)
+    app.start()
+
+
+def use_overlay(overlay: str) -> None:
+    """Import from the folder into which pip installs here, before everything else."""
+    if not overlay:
+        return
+    variables = {"base": overlay, "platbase": overlay}
+    folders = list(dict.fromkeys(sysconfig.get_path(n, vars=variables) for n in _LIBRARIES))
+    before = list(sys.path)
+    for folder in folders:
+        os.makedirs(folder, exist_ok=True)
+        site.addsitedir(folder)
+    added = [path for path in sys.path if path not in before]
+    sys.path[:] = added + before
+    _put_first("PYTHONPATH", folders, "")
+    _put_first("PATH", [sysconfig.get_path("scripts", vars=variables)], os.defpath)
+
+
+_LIBRARIES = ("purelib", "platlib")
+
+
+def _put_first(name: str, folders: list[str], default: str) -> None:
+    rest = os.environ.get(name) or default
+    os.environ[name] = os.pathsep.join(folders + ([rest] if rest else []))
+
+
+def can_listen() -> bool:
+    """Tell whether a TCP port may be chosen freely: without a network of its own it may not."""
+    with socket.socket() as attempt:
+        try:
+            attempt.bind(("127.0.0.1", 0))
+        except OSError:
+            return False
+    return True
+
+
+def collect_output_by_path() -> None:
+    """Let what forked children print reach the notebook by a UNIX socket instead of a TCP port.
+
+    ipykernel offers no setting for it. Where it has changed, the output of children is lost, as it
+    says itself.
+    """
+    import zmq
+    from ipykernel import iostream
+    from zmq.eventloop import zmqstream
+
+    def listen(self: Any) -> None:
+        self._pipe_uuid = os.urandom(16)
+        self._pipe_path = os.path.join(tempfile.mkdtemp(prefix="iopub-"), "pipe")
+        pipe = self.socket.context.socket(zmq.PULL)
+        pipe.linger = 0
+        pipe.bind("ipc://" + self._pipe_path)
+        self._pipe_in = zmqstream.ZMQStream(pipe, self.io_loop)
+        self._pipe_in.on_recv(self._handle_pipe_msg)
+
+    def connect(self: Any) -> Any:
+        context = zmq.Context()  # a new one after a fork
+        pipe = context.socket(zmq.PUSH)
+        pipe.linger = 3000
+        pipe.connect("ipc://" + self._pipe_path)
+        return context, pipe
+
+    thread: Any = iostream.IOPubThread
+    if hasattr(thread, "_setup_pipe_in") and hasattr(thread, "_setup_pipe_out"):
+        thread._setup_pipe_in, thread._setup_pipe_out = listen, connect
+
+
+def adapt(shell: Any) -> None:
+    """Run `!commands` without a pseudo-terminal, and say how to open what is refused."""
+    if not can_open_terminals():
+        shell.system = shell.system_raw
+    hint = os.environ.get(HINT)
+    if hint and not shell.custom_exceptions:
+        explain_refusals(shell, json.loads(hint))
+
+
+def can_open_terminals() -> bool:
+    """Tell whether pseudo-terminals can be opened: without /dev/pts they cannot."""
+    try:
+        for fd in os.openpty():
+            os.close(fd)
+    except OSError:
+        return False
+    return True
+
+
+def explain_refusals(shell: Any, facts: dict[str, str]) -> None:
+    """Add to a `PermissionError` what refused it, and the configuration that would not."""
+
+    def show(shell: Any, kind: Any, value: Any, traceback: Any, tb_offset: Any = None) -> None:
+        note = words_for(value, facts)
+        if hasattr(value, "add_note"):
+            value.add_note(note)
+            note = ""
+        shell.showtraceback((kind, value, traceback), tb_offset=tb_offset)
+        if note:
+            sys.stderr.write(note + "\n")
+
+    shell.set_custom_exc((PermissionError,), show)
+
+
+def words_for(error: OSError, facts: dict[str, str]) -> str:
+    """Return what to do about a refused access."""
+    name = error.filename
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    if not isinstance(name, str) or not name:
+        return "{words} What may be opened: docs/sandbox.md, {setting}.".format(**facts)
+    path = os.path.realpath(name)
+    if not os.path.exists(path):
+        kind, path = "write", os.path.dirname(path)
+    else:
+        kind = "write" if is_readable(path) else "read"
+    opening = repr(kind + ":" + path)
+    return "{words} To open it: {setting}.append({opening}), then restart Jupyter.".format(
+        opening=opening, **facts
+    )
+
+
+def is_readable(path: str) -> bool:
+    """Tell whether `path` can be opened for reading."""
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

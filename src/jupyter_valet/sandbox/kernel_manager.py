@@ -1,0 +1,139 @@
+"""Every kernel that a Jupyter server starts goes behind the wall, whatever its kernelspec says.
+
+Three hooks of `jupyter_client.KernelManager`: before the start (how server and kernel talk), the
+command (`format_kernel_cmd`, which holds for every kernelspec and provisioner that starts a
+process here; `allowed_kernelspecs` does not, R57), and the launch, which refuses a command that did
+not come through the second, however that happened. Kernel managers that others make in this
+process (Voilà, nbconvert) have no wall and are refused at the launch, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jupyter_client import localinterfaces
+from jupyter_client.manager import KernelManager
+from jupyter_client.multikernelmanager import MultiKernelManager
+from traitlets.utils.importstring import import_item
+
+from .wall import Tenant, Wall
+
+
+class Refused(RuntimeError):
+    """A kernel that would not be behind the wall; it was not started."""
+
+
+class Walled(KernelManager):
+    """Mixed in before the server's own class of kernel manager; see `walled`."""
+
+    wall: Wall
+    _tenant: Tenant | None = None
+
+    async def _async_pre_start_kernel(self, **kw: Any) -> Any:
+        if self._tenant is None:
+            self._tenant = self.wall.admit()
+        self._use_channel(self._tenant)
+        return await super()._async_pre_start_kernel(**kw)
+
+    def _use_channel(self, tenant: Tenant) -> None:
+        channel = tenant.channel
+        self.transport, self.ip = channel.transport, channel.address
+        if not channel.ports:
+            return
+        self.cache_ports = False
+        names = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
+        for name, port in zip(names, channel.ports, strict=True):
+            setattr(self, name, port)
+        known = localinterfaces.local_ips()
+        if channel.address not in known:  # LocalProvisioner starts kernels on local addresses only
+            known.append(channel.address)
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """Return the kernelspec's command, inside the launcher's."""
+        command = super().format_kernel_cmd(extra_arguments)
+        if self._tenant is None:
+            raise Refused("a kernel's command was asked for before its start")
+        launch = self._launch_args or {}
+        where = str(launch.get("cwd") or os.getcwd())  # noqa: PTH109
+        file = os.path.realpath(self.connection_file)
+        return self.wall.start(self._tenant, command, file, where)
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        tenant = self._tenant
+        if tenant is None or tenant.start is None or list(kernel_cmd) != tenant.start.command:
+            raise Refused(
+                f"The kernel {self.kernel_name!r} was not started: its provisioner does not start "
+                "it through KernelManager.format_kernel_cmd, so it would be outside the sandbox. "
+                "Use another kernel, or see docs/sandbox.md."
+            )
+        own = list(self.kernel_spec.env) if self.kernel_spec is not None else []
+        kw["env"] = self.wall.environment(tenant, kw.get("env") or os.environ, own)
+        kw["pass_fds"] = (*kw.get("pass_fds", ()), *tenant.start.descriptors)
+        await super()._async_launch_kernel(kernel_cmd, **kw)
+
+    async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        await super()._async_cleanup_resources(restart=restart)
+        if not restart and self._tenant is not None:
+            tenant, self._tenant = self._tenant, None
+            self.wall.release(tenant)
+
+
+def walled(base: type[KernelManager], wall: Wall) -> type[KernelManager]:
+    """Return `base` with all its kernels behind `wall`."""
+    if issubclass(base, Walled):
+        return base
+    return type(f"Walled{base.__name__}", (Walled, base), {"wall": wall})
+
+
+def enforce(kernels: MultiKernelManager, wall: Wall) -> Callable[[], None]:
+    """Put every kernel of `kernels` behind `wall`, and refuse those of anybody else here.
+
+    Whoever changes the class of kernel manager later gets that class walled. Returns what undoes
+    it, for tests.
+    """
+    original = type(kernels)._create_kernel_manager_factory
+
+    def factory() -> Callable[..., KernelManager]:
+        base = walled(import_item(kernels.kernel_manager_class), wall)
+
+        def make(*args: Any, **kwargs: Any) -> KernelManager:
+            if kernels.shared_context:
+                if kernels.context.closed:
+                    kernels.context = kernels._context_default()
+                kwargs.setdefault("context", kernels.context)
+            return base(*args, **kwargs)
+
+        return make
+
+    kernels._create_kernel_manager_factory = factory  # type: ignore[method-assign]
+    kernels.kernel_manager_factory = factory()
+    undo = _refuse_others()
+
+    def restore() -> None:
+        undo()
+        kernels._create_kernel_manager_factory = original.__get__(kernels)  # type: ignore[method-assign]
+        kernels.kernel_manager_factory = kernels._create_kernel_manager_factory()
+
+    return restore
+
+
+def _refuse_others() -> Callable[[], None]:
+    """Let no kernel manager of this process launch anything outside the wall."""
+    launch: Callable[..., Awaitable[None]] = KernelManager._async_launch_kernel
+
+    async def refuse(self: KernelManager, kernel_cmd: list[str], **kw: Any) -> None:
+        if not isinstance(self, Walled):
+            raise Refused(
+                f"{type(self).__name__} would start a kernel outside the sandbox of this server; "
+                "see docs/sandbox.md."
+            )
+        await launch(self, kernel_cmd, **kw)
+
+    KernelManager._async_launch_kernel = refuse  # type: ignore[method-assign]
+
+    def undo() -> None:
+        KernelManager._async_launch_kernel = launch  # type: ignore[assignment,method-assign]
+
+    return undo

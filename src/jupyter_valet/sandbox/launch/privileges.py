@@ -1,0 +1,45 @@
+"""Giving up capabilities, and ending with the process that started this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+
+from . import system
+
+_LAST_CAPABILITY = 63
+
+
+def drop_capabilities() -> None:
+    """Give up every capability for good, also those that an exec as root would bring back.
+
+    Raises `OSError` when some are left.
+    """
+    for capability in range(_LAST_CAPABILITY + 1):
+        with contextlib.suppress(OSError):  # unknown here, or an ordinary user who has none
+            system.prctl(system.PR_CAPBSET_DROP, capability)
+    with contextlib.suppress(OSError):
+        system.prctl(system.PR_CAP_AMBIENT, system.PR_CAP_AMBIENT_CLEAR_ALL)
+    system.capset_none()
+    if _capabilities_left():
+        raise OSError("capabilities are left")
+
+
+def _capabilities_left() -> bool:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
+        text = status.read()
+    sets = dict(re.findall(r"^Cap(\w+):\s*([0-9a-f]+)$", text, re.MULTILINE))
+    bounded = int(sets.pop("Bnd"), 16) if os.geteuid() == 0 else 0
+    return bool(bounded) or any(int(value, 16) for value in sets.values())
+
+
+def die_with(parent: int) -> None:
+    """Get SIGKILL when `parent` ends; end now if it has ended already.
+
+    "Parent" is the thread that forked: a server must start kernels from one that stays.
+    """
+    system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

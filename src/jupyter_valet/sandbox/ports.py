@@ -1,0 +1,45 @@
+"""Where kernels listen, so that no browser and no other kernel reaches them.
+
+A browser sends the Jupyter cookie to every port of the host (R80), and a kernel can put a listener
+of its own behind whatever port it was given for ZMQ. So those are ports that no browser connects
+to: the Fetch standard's bad ports (fetch.spec.whatwg.org, "port blocking"). They are the same five
+for every kernel, each at a loopback address of its own, so that a kernel can be kept from the
+ports of all others, also of those that start later, by refusing it five numbers.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+
+KERNEL_PORTS = (6665, 6666, 6667, 6668, 6669)
+"""Blocked by browsers for IRC's sake. Kernels cannot reach IRC there unless it is opened."""
+
+_ATTEMPTS = 20
+
+
+def free_address(is_free: Callable[[str], bool] | None = None) -> str:
+    """Return a loopback address where nobody listens on the kernel ports.
+
+    Raises `OSError` when some program listens on one of them at every address.
+    """
+    for _ in range(_ATTEMPTS):
+        address = f"127.{64 + secrets.randbelow(128)}.{secrets.randbelow(256)}." + str(
+            1 + secrets.randbelow(254)
+        )
+        if (is_free or _is_free)(address):
+            return address
+    raise OSError(
+        f"another program listens on one of the TCP ports {KERNEL_PORTS[0]} to {KERNEL_PORTS[-1]}"
+    )
+
+
+def _is_free(address: str) -> bool:
+    for port in KERNEL_PORTS:
+        try:
+            with socket.socket() as attempt:
+                attempt.bind((address, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,110 @@
+"""A kernel's own folder: temporary files, caches, what it installs, its connection file.
+
+Beneath one private folder of the server, which is hidden from every kernel but the part that is
+its own. It ends with the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+_NOT_SHARED = ("history.sqlite", "db", "log", "pid", "security")
+"""Of an IPython profile: what was typed elsewhere, and what IPython writes."""
+
+
+class Workspaces:
+    """The server's folder of workspaces."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.base = Path(os.path.realpath(tempfile.mkdtemp(prefix="jupyter-valet-")))
+        self._home = home or Path.home()
+
+    def make(self) -> Workspace:
+        """Make a new kernel's workspace."""
+        workspace = Workspace(self.base / secrets.token_hex(4))
+        workspace.make(self._home)
+        return workspace
+
+    def close(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
+class Workspace:
+    """One kernel's folder. It outlives restarts, so what was installed is still there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path / "tmp"
+        self.overlay = path / "overlay"
+        self.run = path / "run"
+        """Sockets between the server and a kernel without a network."""
+        self._cache = path / "cache"
+        self._ipython = path / "ipython"
+
+    def make(self, home: Path) -> None:
+        """Create the folders; bring in what is slow to make anew."""
+        for folder in (self.temporary, self.overlay, self.run, self._cache, self._ipython):
+            folder.mkdir(mode=0o700, parents=True)
+        self.path.chmod(0o700)
+        _seed_matplotlib(home, self._cache / "matplotlib")
+        _share_profile(Path(os.environ.get("IPYTHONDIR") or home / ".ipython"), self._ipython)
+
+    def variables(self) -> dict[str, str]:
+        """Return where programs in the kernel find what is theirs."""
+        return {
+            "TMPDIR": str(self.temporary),
+            "IPYTHONDIR": str(self._ipython),
+            "JUPYTER_RUNTIME_DIR": str(self._cache / "runtime"),
+            "JUPYTER_VALET_OVERLAY": str(self.overlay),
+            "PIP_PREFIX": str(self.overlay),
+            "PIP_CACHE_DIR": str(self._cache / "pip"),
+            "PIP_NO_WARN_SCRIPT_LOCATION": "1",
+            "R_LIBS_USER": str(self.overlay / "R"),
+            "MPLCONFIGDIR": str(self._cache / "matplotlib"),
+            "NUMBA_CACHE_DIR": str(self._cache / "numba"),
+            "SPARK_LOCAL_DIRS": str(self.temporary),
+        }
+
+    def connection_file(self, original: str) -> str:
+        """Copy the kernel's connection file here, since those of all kernels are hidden (R33)."""
+        copy = self.path / "connection.json"
+        with contextlib.suppress(FileNotFoundError):
+            copy.unlink()
+        fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(Path(original).read_bytes())
+        return str(copy)
+
+    def remove(self) -> None:
+        """Remove the folder and all that the kernel left in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _seed_matplotlib(home: Path, cache: Path) -> None:
+    """Copy the list of fonts, which takes matplotlib seconds to make."""
+    cache.mkdir(mode=0o700)
+    for source in (home / ".cache" / "matplotlib").glob("fontlist-v*.json"):
+        with contextlib.suppress(OSError):
+            shutil.copyfile(source, cache / source.name)
+
+
+def _share_profile(real: Path, own: Path) -> None:
+    """Let the kernel read the person's IPython configuration, and write none of it (R31)."""
+    profile = own / "profile_default"
+    profile.mkdir(mode=0o700)
+    with contextlib.suppress(OSError):
+        for entry in (real / "profile_default").iterdir():
+            if not entry.name.startswith(_NOT_SHARED):
+                (profile / entry.name).symlink_to(entry)
+
+
+def merged(*parts: Mapping[str, str]) -> dict[str, str]:
+    """Return the parts as one environment; later ones win."""
+    return {name: value for part in parts for name, value in part.items()}
