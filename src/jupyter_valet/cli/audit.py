@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .opening import AUDIT_FILE, add_options, state_dir, vault
+from .opening import AUDIT_FILE, add_options, existing_state_dir, vault
 from .table import printable
 
 _POLL_SECONDS = 0.5
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the events, oldest first."""
-    path = state_dir(arguments) / AUDIT_FILE
+    path = existing_state_dir(arguments) / AUDIT_FILE
     if arguments.verify:
         return _verify(arguments, path)
     for event in _events(path, follow=arguments.follow):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .opening import add_options, passphrase, state_dir, vault
+from .opening import add_options, existing_state_dir, passphrase, state_dir, vault
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,9 +57,10 @@ def accept_older(arguments: argparse.Namespace) -> int:
     """Take the vault as the newest, once the person has said that they put it back."""
     from ..broker.vault.recovery import accept_older as accept
 
+    folder = existing_state_dir(arguments)
     if not _agreed("Tokens that were revoked since that backup come back with it. Stop Jupyter."):
         return 1
-    print(f"Accepted: generation {accept(state_dir(arguments), prompt=passphrase)}.")
+    print(f"Accepted: generation {accept(folder, prompt=passphrase)}.")
     return 0
 
 
@@ -67,12 +68,16 @@ def set_aside(arguments: argparse.Namespace) -> int:
     """Move the vault away; nothing is deleted."""
     from ..broker.vault.recovery import set_aside as move
 
+    folder = existing_state_dir(arguments)
     if not _agreed("Every sign-in has to be made again. Stop Jupyter first."):
         return 1
-    print(f"The old vault is in {move(state_dir(arguments))}.")
+    print(f"The old vault is in {move(folder)}.")
     return 0
 
 
 def _agreed(words: str) -> bool:
     print(words)
-    return input("Go on? Type yes: ").strip().lower() == "yes"
+    agreed = input("Go on? Type yes: ").strip().lower() == "yes"
+    if not agreed:
+        print("Nothing was changed.")
+    return agreed

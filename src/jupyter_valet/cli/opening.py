@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..wire.errors import ValetError
+from .configuration import configured
 
 if TYPE_CHECKING:
     from ..broker.secret import Secret
@@ -22,20 +23,41 @@ KEY_SOURCES = ("auto", "keyring", "passphrase", "file")
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say which vault is meant."""
     command.add_argument(
-        "--state-dir", type=Path, help="folder of the vault, as in ValetExtension.state_dir"
+        "--state-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the vault (default: as Jupyter's configuration files say)",
     )
     command.add_argument(
-        "--key-source", choices=KEY_SOURCES, default="auto", help="default: %(default)s"
+        "--key-source",
+        choices=KEY_SOURCES,
+        help="where a new vault keeps its key (default: as the configuration files say, else auto)",
     )
 
 
 def state_dir(arguments: argparse.Namespace) -> Path:
-    """Return the folder that was named, or the one the Jupyter server uses."""
-    if arguments.state_dir is not None:
-        return Path(arguments.state_dir).absolute()
+    """Return the folder that was named, or the one the Jupyter server uses.
+
+    Raises `ValetError` for a configuration file that cannot be read.
+    """
+    folder = arguments.state_dir or configured("state_dir")
+    if folder:
+        return Path(folder).expanduser().absolute()
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "valet"
+
+
+def existing_state_dir(arguments: argparse.Namespace) -> Path:
+    """Return the folder, which must be there. Raises `ValetError` ("no_vault")."""
+    folder = state_dir(arguments)
+    if not folder.exists():
+        raise ValetError("no_vault", where=folder)
+    return folder
+
+
+def _key_source(arguments: argparse.Namespace) -> str:
+    return str(arguments.key_source or configured("key_source") or "auto")
 
 
 def passphrase() -> Secret:
@@ -51,11 +73,10 @@ def vault(arguments: argparse.Namespace, *, create: bool = False) -> Iterator[Va
 
     Raises `ValetError`.
     """
-    if not create and not state_dir(arguments).exists():
-        raise ValetError("not_found", what="vault")
+    folder = state_dir(arguments) if create else existing_state_dir(arguments)
     from ..broker.vault import open_vault
 
-    opened = open_vault(state_dir(arguments), arguments.key_source, prompt=passphrase)
+    opened = open_vault(folder, _key_source(arguments), prompt=passphrase)
     try:
         yield opened
     finally:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 from getpass import getpass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..wire.errors import ValetError
 from ..wire.routes import PAGE_CALLBACK
+from .configuration import configured
 from .opening import AUDIT_FILE, add_options, state_dir, vault
 from .table import table
 
@@ -30,7 +31,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
     add = actions.add_parser("add", help="store the client id and secret of your app")
     add.add_argument("name", help="github, google, or a name of your own")
-    add.add_argument("--issuer", default="", help="issuer URL of a provider of your own")
+    add.add_argument(
+        "--issuer",
+        default="",
+        metavar="URL",
+        help="issuer of a provider of your own; it goes into jupyter_valet_config.json",
+    )
     listed = actions.add_parser("list", help="list the apps that are stored")
     remove = actions.add_parser("remove", help="forget an app")
     remove.add_argument("name")
@@ -46,6 +52,8 @@ def run_add(arguments: argparse.Namespace) -> int:
     print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
     print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
     app = _ask(profile)
+    if arguments.issuer:
+        _configure(arguments.name, arguments.issuer)
     with vault(arguments, create=True) as opened:
         _save(arguments, opened, known, app)
     first = "Restart Jupyter, then run" if arguments.issuer else "Run"
@@ -74,16 +82,29 @@ def run_remove(arguments: argparse.Namespace) -> int:
 
 
 def _known(name: str, issuer: str) -> dict[str, Profile]:
-    """Return the providers; one with an issuer of its own goes into the configuration."""
+    """Return the providers of the configuration, and the one that `issuer` makes."""
     from ..broker.oauth import profiles
 
-    config = _configured()
-    known = profiles({**config, name: {"issuer": issuer}} if issuer else config)
+    config = configured("providers") or {}
+    known = profiles(config)
+    if issuer:
+        try:
+            known = profiles({**config, name: {**config.get(name, {}), "issuer": issuer}})
+        except ValetError:
+            what = "A provider has a name in lower case, and an https URL without a query as issuer"
+            example = "jupyter valet provider add example --issuer https://login.example.org"
+            raise ValetError("usage", what=what, usage=example) from None
     if name not in known:
         raise ValetError("unknown_provider", provider=name)
-    if issuer:
-        _configuration().update(_SECTION, {_APP: {"providers": {name: {"issuer": issuer}}}})
     return known
+
+
+def _configure(name: str, issuer: str) -> None:
+    """Put the provider into the configuration. Raises `ValetError` when it has no effect there."""
+    _configuration().update(_SECTION, {_APP: {"providers": {name: {"issuer": issuer}}}})
+    if name not in configured("providers"):
+        what = f"it sets {_APP}.providers, so the entry in {_SECTION}.json has no effect"
+        raise ValetError("bad_configuration", what=what)
 
 
 def _save(
@@ -109,13 +130,6 @@ def _configuration() -> BaseJSONConfigManager:
     return BaseJSONConfigManager(config_dir=jupyter_config_dir())
 
 
-def _configured() -> dict[str, dict[str, Any]]:
-    providers: dict[str, dict[str, Any]] = (
-        _configuration().get(_SECTION).get(_APP, {}).get("providers", {})
-    )
-    return providers
-
-
 def _ask(profile: Profile) -> OAuthApp:
     from ..broker.oauth import OAuthApp
     from ..broker.secret import Secret
@@ -123,5 +137,6 @@ def _ask(profile: Profile) -> OAuthApp:
     client_id = input("Client id: ").strip()
     secret = getpass("Client secret (empty for a public client): ").strip()
     if not client_id:
-        raise ValetError("bad_request", what="the client id is empty")
+        again = f"jupyter valet provider add {profile.name} again"
+        raise ValetError("usage", what="The client id is empty; nothing was stored", usage=again)
     return OAuthApp(profile.name, profile.issuer, client_id, Secret(secret) if secret else None)

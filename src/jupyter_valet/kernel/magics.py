@@ -142,7 +142,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser that raises one line instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise ValetError("usage", what=f"{self.prog}: {one_line(message)}", usage=self.usage)
+        usage = f"{self.usage}; %valet lists the names"
+        raise ValetError("usage", what=f"{self.prog}: {one_line(message)}", usage=usage)
 
 
 _CONNECT = "%connect NAME [NAME ...] [--scopes A,B] [--new-account]"

@@ -49,12 +49,24 @@ _KINDS = [
         "not_found", 404, "There is no such {what}.", "Run %connections to see what is there."
     ),
     ErrorKind("bad_request", 400, "The request is not valid: {what}.", "Run %valet for help."),
-    ErrorKind("usage", 400, "{what}.", "Type {usage}; %valet lists the names."),
+    ErrorKind("usage", 400, "{what}.", "Type {usage}."),
     ErrorKind(
         "unknown_provider",
         404,
         "There is no provider named {provider}.",
-        "Run %valet to see the names, or `jupyter valet provider add {provider}`.",
+        "Run %valet to see the names, or `jupyter valet provider add {provider} --issuer URL`.",
+    ),
+    ErrorKind(
+        "no_vault",
+        404,
+        "There is no vault in {where} yet.",
+        "Sign in in a notebook first, with %connect NAME, or name the folder with --state-dir.",
+    ),
+    ErrorKind(
+        "bad_configuration",
+        400,
+        "A configuration file of Jupyter is in the way: {what}.",
+        "`jupyter --paths` lists the folders; repair the file and try again.",
     ),
     ErrorKind(
         "authorization_required",

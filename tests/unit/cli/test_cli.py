@@ -94,7 +94,91 @@ def test_looking_makes_no_vault(tmp_path: Path, capsys: pytest.CaptureFixture[st
     nowhere = tmp_path / "nowhere"
     assert run(nowhere, "connections") == 1
     assert not nowhere.exists()
-    assert "no such vault" in capsys.readouterr().err
+    assert f"no vault in {nowhere} yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("connections",),
+        ("provider", "list"),
+        ("key", "rotate"),
+        ("key", "set-aside"),
+        ("key", "accept-older"),
+        ("audit",),
+        ("audit", "--verify"),
+    ],
+)
+def test_without_a_vault_every_command_says_so_and_asks_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert run(tmp_path / "nowhere", *words) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "%connect NAME" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "jupyter_valet_config.json",
+            '{"ValetExtension": {"state_dir": %s, "key_source": "file"}}',
+        ),
+        ("jupyter_server_config.py", "c.ValetExtension.state_dir = %s"),
+    ],
+)
+def test_the_vault_is_the_one_that_the_configuration_names(
+    state: Path, own_configuration: Path, capsys: pytest.CaptureFixture[str], file: str, text: str
+) -> None:
+    """The server and the command line must not mean two vaults."""
+    own_configuration.mkdir()
+    (own_configuration / file).write_text(text % json.dumps(str(state)))
+    assert cli.main(["connections"]) == 0
+    assert "demo" in capsys.readouterr().out
+
+
+def test_the_server_s_file_wins_as_in_the_server(
+    own_configuration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_configuration.mkdir()
+    for name, folder in (("jupyter_valet_config", "one"), ("jupyter_server_config", "two")):
+        section = {"ValetExtension": {"state_dir": str(tmp_path / folder)}}
+        (own_configuration / f"{name}.json").write_text(json.dumps(section))
+    assert cli.main(["key", "status"]) == 0
+    assert str(tmp_path / "two") in capsys.readouterr().out
+
+
+def test_a_configuration_that_cannot_be_read_is_not_passed_over(
+    own_configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the default in its place, another vault would be meant."""
+    own_configuration.mkdir()
+    (own_configuration / "jupyter_server_config.py").write_text("c.ValetExtension.state_dir =")
+    assert cli.main(["key", "status"]) == 1
+    assert "jupyter_server_config cannot be read" in capsys.readouterr().err
+
+
+def test_no_file_of_the_working_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of notebooks may hold anything."""
+    (tmp_path / "jupyter_server_config.py").write_text("raise SystemExit('it was run')")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["key", "status"]) == 0
+    assert "not made yet" in capsys.readouterr().out
+
+
+def test_without_a_terminal_a_question_is_one_line(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    assert run(state, "key", "set-aside") == 1
+    assert (state / "vault.db").exists()
+    assert "in a terminal" in capsys.readouterr().err
 
 
 def test_key_status_names_the_source(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,12 +275,38 @@ def test_an_unknown_provider_needs_an_issuer(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(state, "provider", "add", "nobody") == 1
-    assert "nobody" in capsys.readouterr().err
+    assert "provider add nobody --issuer URL" in capsys.readouterr().err
 
 
-def test_an_empty_client_id_is_refused(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_client_id_changes_nothing(
+    state: Path, monkeypatch: pytest.MonkeyPatch, own_configuration: Path
+) -> None:
     answers(monkeypatch, " ", "x")
-    assert run(state, "provider", "add", "google") == 1
+    assert run(state, "provider", "add", "work", "--issuer", "https://login.example.org") == 1
+    assert not own_configuration.exists()
+
+
+@pytest.mark.parametrize(("name", "issuer"), [("work", "http://evil"), ("W", "https://a.example")])
+def test_a_wrong_issuer_or_name_is_said_with_an_example(
+    state: Path, capsys: pytest.CaptureFixture[str], name: str, issuer: str
+) -> None:
+    assert run(state, "provider", "add", name, "--issuer", issuer) == 1
+    assert "--issuer https://login.example.org" in capsys.readouterr().err
+
+
+def test_a_provider_that_the_server_would_not_see_is_not_kept_quiet(
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_configuration: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A dictionary in the server's own file replaces the one that the command writes."""
+    own_configuration.mkdir()
+    server = own_configuration / "jupyter_server_config.py"
+    server.write_text("c.ValetExtension.providers = {'corp': {'issuer': 'https://corp.example'}}")
+    answers(monkeypatch, "client-1", "")
+    assert run(state, "provider", "add", "work", "--issuer", "https://login.example.org") == 1
+    assert "has no effect" in capsys.readouterr().err
 
 
 def test_an_app_can_be_forgotten_once(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,7 +175,7 @@ def test_no_connection_is_a_sentence(loaded: InteractiveShell) -> None:
     [
         ("connect", "%connect: the following arguments are required: NAME. Type %connect NAME ["),
         ("connect 'x", "%connect: a quotation mark is missing. Type %connect NAME ["),
-        ("valet x", "%valet takes no arguments. Type %valet;"),
+        ("valet x", "%valet takes no arguments. Type %valet."),
     ],
 )
 @pytest.mark.usefixtures("broker")
