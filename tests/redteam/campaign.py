@@ -1,0 +1,144 @@
+"""One level, all rows that run against a live server, in order; the home is tidied in between."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import aftermath
+import channel
+from desktop import typing
+from issuer import canary
+from judge import judge
+from levels import Level
+from table import Row, Seen
+from victim import World, payload_for, world
+
+_TIDIED = ("config", "site", "ipython", "data/kernels", "data/nbconvert", "work", ".config",
+           ".local", ".bashrc", ".evil.py")  # fmt: skip
+
+
+def campaign(level: Level, rows: Iterable[Row], home: Path) -> Iterator[tuple[Row, Seen]]:
+    """Run every row that has an attack in a kernel; yield what was seen as it is seen."""
+    mine = sorted((row for row in rows if row.run and not row.skip), key=lambda row: row.last)
+    if not mine:
+        return
+    with world(level, home) as here:
+        for row in mine:
+            if row.root and os.geteuid() != 0:
+                yield row, Seen("·", "only root can try")
+            elif level.straw and row.control != "control":
+                continue
+            else:
+                with _tidy(here.home):
+                    yield row, attack(here, row)
+                _revive(here)
+
+
+def attack(here: World, row: Row) -> Seen:
+    """Attack once."""
+    mark = here.home / "marks" / row.id
+    target = here.target(mark)
+    after = ""
+    with _typed(here, row) as terminal:
+        got = here.attacker.attack(row.run, {**target, **terminal})
+    if row.after and (got.text == "AFTER" or row.last == 5):
+        after = getattr(aftermath, row.after)(here, mark)
+    seen = judge(row, got, after, mark, here.planted, [*here.issuer.issued])
+    mark.unlink(missing_ok=True)
+    return seen
+
+
+@contextlib.contextmanager
+def _typed(here: World, row: Row) -> Iterator[dict[str, str]]:
+    if row.run != "files:terminal":
+        yield {}
+        return
+    with typing(here.planted["typed"], here.root / "ready") as terminal:
+        yield {"terminal": terminal}
+
+
+def _revive(here: World) -> None:
+    """Give the attacker a new kernel when an attack cost the old one."""
+    if here.server.process.poll() is not None:
+        return
+    with contextlib.suppress(Exception):
+        if "alive" in here.attacker.run("print('alive')", 10):
+            return
+    here.attacker = channel.start(here.server, "notes/again.ipynb")
+
+
+@contextlib.contextmanager
+def _tidy(home: Path) -> Iterator[None]:
+    """Put back what was planted, so that no attack profits from another."""
+    with tempfile.TemporaryDirectory(dir=home.parent) as kept:
+        for name in _TIDIED:
+            _copy(home / name, Path(kept) / name)
+        try:
+            yield
+        finally:
+            for name in _TIDIED:
+                _mirror(Path(kept) / name, home / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _mirror(kept: Path, place: Path) -> None:
+    """Make `place` what it was, touching only what differs: its folders are somebody's cwd."""
+    if not kept.exists():
+        shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(True)
+        return
+    if not kept.is_dir():
+        shutil.copy2(kept, place)
+        return
+    place.mkdir(exist_ok=True)
+    for extra in {p.name for p in place.iterdir()} - {p.name for p in kept.iterdir()}:
+        _mirror(kept / extra, place / extra)
+    for one in kept.iterdir():
+        if one.is_dir() or not _same(one, place / one.name):
+            _mirror(one, place / one.name)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def local_control(row: Row, home: Path) -> Seen:
+    """Run the attack in a plain process that was given what the defence withholds."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    secret = canary()
+    (home / "secret").write_text(secret)
+    mark = home / "mark"
+    target = {"state": str(home / "state"), "port": 0, "broker_port": 0, "mark": str(mark),
+              "payload": payload_for(mark, home)}  # fmt: skip
+    code = _ADD_KEY.format(secret=secret) + channel.program(row.run, target)
+    with (home / "secret").open() as inherited:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            pass_fds=[inherited.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    return judge(row, channel.read(done.stdout), "", mark, {"straw": secret}, [])
+
+
+_ADD_KEY = """
+import ctypes as _c
+_libc = _c.CDLL(None)
+_libc.syscall(250, 1, 0)  # KEYCTL_JOIN_SESSION_KEYRING: one of its own, gone with it
+_libc.syscall(248, b"user", b"redteam", {secret!r}.encode(), {secret!r}.__len__(), -3)
+"""
