@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from desktop import Desktop, session_bus
+from keyring_desktop import Desktop, session_bus
 from jlab import Notebook, jupyter, write_notebook
 from playwright.sync_api import Browser, Page, expect
 from signing_in import TIMEOUT, sign_in

@@ -1,51 +1,18 @@
-"""What a plain `pip install` brings: the wheel, its two installs, and what Jupyter finds."""
+"""What a plain `pip install` brings: the wheel, its install, and what Jupyter finds."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-def run(*command: str | Path, **environ: str) -> str:
-    """Run a command away from the repository; return what it prints."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHON"))}
-    result = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        cwd="/",
-        env={**kept, "PYTHONNOUSERSITE": "1", **environ},
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
+from environments import build_wheel, install, make_venv, run
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    options = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
-    run(sys.executable, "-m", "pip", "wheel", *options, REPOSITORY)
-    return next(folder.glob("*.whl"))
-
-
-def make_venv(folder: Path) -> Path:
-    """Make an empty environment; return its interpreter."""
-    venv.create(folder, symlinks=True)
-    return folder / "bin" / "python"
-
-
-def install(python: Path, *what: str | Path) -> None:
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *what)
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -95,27 +62,3 @@ def test_the_installed_quickstart_is_found(server_python: Path) -> None:
     found = Path(run(server_python, "-c", code).strip())
     assert found.is_relative_to(server_python.parents[1])
     assert found.exists()
-
-
-_KERNEL_SIDE = """
-import importlib.metadata as metadata, sys
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-before = set(sys.modules)
-shell.run_line_magic("load_ext", "jupyter_valet")
-heavy = {"mcp", "pydantic", "httpx", "httpx2", "aiohttp", "authlib", "cryptography", "ipywidgets"}
-assert not heavy & (set(sys.modules) - before), heavy & (set(sys.modules) - before)
-assert "tools" in shell.user_ns
-import langchain_mcp_adapters
-assert metadata.version("mcp").split(".")[0] == "1", metadata.version("mcp")
-"""
-
-
-@pytest.mark.timeout(300)
-def test_a_kernel_environment_holds_the_kernel_side_beside_an_older_mcp(
-    wheel: Path, tmp_path: Path
-) -> None:
-    """`langchain-mcp-adapters` pins `mcp<2`; the kernel side lives beside it and loads light."""
-    python = make_venv(tmp_path / "kernel")
-    install(python, wheel, "langchain-mcp-adapters")
-    run(python, "-c", _KERNEL_SIDE, HOME=str(tmp_path), IPYTHONDIR=str(tmp_path))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from desktop import Desktop, session_bus
+from keyring_desktop import Desktop, session_bus
 
 from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.secret import Secret

@@ -1,0 +1,176 @@
+"""A kernel of another environment, which holds the kernel side and a package that pins `mcp<2`.
+
+A real Jupyter server starts it, a real broker and the demo provider answer, and the person walks
+the pages over HTTP as a browser does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from environments import build_wheel, install, make_venv, run
+from jupyter_client import BlockingKernelClient
+from jupyter_process import PRESSED, Server, jupyter_server
+from person import Person
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:Kernel is running over TCP:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+CALL = "print(len(tools.demo.list_issues('tidepool')), 'open issues')"
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("other")
+    found = make_venv(folder / "venv")
+    wheel = build_wheel(folder)
+    install(found, wheel, "langchain-mcp-adapters", "ipykernel", "nbclient")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("server")
+    spec = home / "data" / "kernels" / "older" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "Older", "env": {"PYTHONPATH": ""}}))
+    config = "c.ValetExtension.demo = True\n"
+    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+        yield running
+
+
+class Kernel:
+    """A kernel that the server started, spoken to as its front end does."""
+
+    def __init__(self, server: Server) -> None:
+        self.id = server.api("POST", "api/kernels", {"name": "older"})["id"]
+        file = server.home / "runtime" / f"kernel-{self.id}.json"
+        self.client = BlockingKernelClient(connection_file=str(file))
+        self.client.load_connection_file()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def run(self, code: str, on_card: Callable[[str], object] | None = None) -> str:
+        """Run a cell and return what it shows; `on_card` gets the address of a card, once."""
+        shown: list[str] = []
+        begun = self.client.execute(code, allow_stdin=True)
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            kind, content = message["msg_type"], message["content"]
+            if message["parent_header"].get("msg_id") != begun:
+                continue
+            if kind == "status" and content["execution_state"] == "idle":
+                return "".join(shown)
+            shown.append(_text(kind, content))
+            address = re.search(r"http://\S+/valet/connect/[\w-]+", shown[-1])
+            if address and on_card:
+                on_card(address[0])
+                on_card = None
+
+
+def _text(kind: str, content: dict[str, Any]) -> str:
+    match kind:
+        case "stream":
+            return str(content["text"])
+        case "error":
+            return f"{content['ename']}: {content['evalue']}\n"
+        case "display_data" | "execute_result":
+            return str(content["data"].get("text/plain", ""))
+    return ""
+
+
+@pytest.fixture(scope="module")
+def kernel(server: Server) -> Iterator[Kernel]:
+    kernel = Kernel(server)
+    kernel.run("%load_ext jupyter_valet")
+    yield kernel
+    kernel.client.stop_channels()
+    server.api("DELETE", f"api/kernels/{kernel.id}")
+
+
+def walk(server: Server, address: str) -> None:
+    """Open the card's address in the browser of the person, approve, and sign in at the demo."""
+    path = address.partition(server.base)[2]
+    page = server.get(path)
+    approve = re.search(r'id="approve"[^>]* href="([^"]+)"', page.body)
+    assert approve, page.body
+    pressed = server.get(unescape(approve[1]).removeprefix(server.base), PRESSED)
+    binding = "; ".join(f"{n}={m.coded_value}" for n, m in pressed.cookies.items())
+    query = Person().at_demo(pressed.location)
+    back = server.get(f"valet/callback/demo?{query}", PRESSED, cookie=binding)
+    done = server.get(urlsplit(back.location).path.removeprefix(server.base))
+    assert "Connected as" in done.body
+
+
+_KERNEL_SIDE = """
+import importlib.metadata as metadata, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.run_line_magic("load_ext", "jupyter_valet")
+heavy = {"mcp", "pydantic", "httpx", "httpx2", "aiohttp", "authlib", "cryptography", "ipywidgets"}
+assert not heavy & (set(sys.modules) - before), heavy & (set(sys.modules) - before)
+assert "tools" in shell.user_ns
+import langchain_mcp_adapters
+assert metadata.version("mcp").split(".")[0] == "1", metadata.version("mcp")
+"""
+
+
+def test_a_kernel_environment_holds_the_kernel_side_beside_an_older_mcp(
+    python: Path, tmp_path: Path
+) -> None:
+    """`langchain-mcp-adapters` pins `mcp<2`; the kernel side lives beside it and loads light."""
+    run(python, "-c", _KERNEL_SIDE, HOME=str(tmp_path), IPYTHONDIR=str(tmp_path))
+
+
+def test_a_whole_call_in_a_kernel_of_another_environment(
+    server: Server, kernel: Kernel, python: Path
+) -> None:
+    """Card, pages, provider, and the same call finishes: at a path as on a JupyterHub."""
+    assert kernel.run("import sys; print(sys.executable)").strip() == str(python)
+    said = kernel.run(CALL, on_card=lambda address: walk(server, address))
+    assert "4 open issues" in said
+    assert "/user/jane/valet/connect/" in said
+    assert kernel.run(CALL) == "4 open issues\n"
+
+
+def test_a_script_that_the_kernel_starts_is_served_too(server: Server, kernel: Kernel) -> None:
+    kernel.run(CALL, on_card=lambda address: walk(server, address))
+    script = "from jupyter_valet import tools; print(len(tools.demo.list_projects()), 'projects')"
+    start = f"subprocess.check_output([sys.executable, '-c', {script!r}], text=True)"
+    assert "3 projects" in kernel.run(f"import subprocess, sys\nprint({start})")
+
+
+def test_nbclient_in_that_environment_fails_at_once_and_says_what_to_do(
+    server: Server, kernel: Kernel
+) -> None:
+    """An unattended run that needs a sign-in; with the sign-in made before, it goes through."""
+    kernel.run(
+        "import nbformat, nbclient\n"
+        "cells = ['%load_ext jupyter_valet', 'len(tools.demo.list_issues(\"tidepool\"))']\n"
+        "book = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)])\n"
+        "async def unattended():\n"
+        "    done = await nbclient.NotebookClient(book, kernel_name='python3').async_execute()\n"
+        "    return done.cells[1].outputs[0]['data']['text/plain']"
+    )
+    kernel.run("%disconnect demo")
+    began = time.monotonic()
+    failed = kernel.run("await unattended()")
+    assert time.monotonic() - began < 30
+    assert "nobody is here" in failed
+    assert "%connect demo" in failed
+    kernel.run("%connect demo", on_card=lambda address: walk(server, address))
+    assert "4" in kernel.run("await unattended()")
