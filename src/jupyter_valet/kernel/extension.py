@@ -49,6 +49,26 @@ def valet(line: str) -> Any:
     return valet(line)
 
 
+class Names:
+    """Completes the names behind `%connect` and `%disconnect`: a matcher of IPython's API 2."""
+
+    matcher_api_version = 2
+    matcher_identifier = "jupyter_valet.names"
+    matcher_priority = 0
+
+    def __init__(self) -> None:
+        self.__qualname__ = self.matcher_identifier  # IPython expects a function
+
+    def __call__(self, context: Any) -> dict[str, Any]:
+        """Return what fits; then, and only then, Python's own names are left out."""
+        from .completion import matches
+
+        return matches(context.text_until_cursor, context.token)
+
+
+NAMES = Names()
+
+
 MAGICS = {
     "connect": connect,
     "connections": connections,
@@ -61,6 +81,9 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics, bind `tools` if that name is free, and say so in one line."""
     for name, function in MAGICS.items():
         shell.register_magic_function(function, "line", name)  # type: ignore[arg-type]
+    matchers = _matchers(shell)
+    if NAMES not in matchers:
+        matchers.append(NAMES)
     if shell.user_ns.setdefault(NAME, tools) is tools:
         shell.user_ns_hidden.setdefault(NAME, tools)
         hint = "tools.<TAB> lists tools"
@@ -75,6 +98,15 @@ def unload(shell: InteractiveShell) -> None:
     for name, function in MAGICS.items():
         if line_magics.get(name) is function:
             del line_magics[name]
+    matchers = _matchers(shell)
+    if NAMES in matchers:
+        matchers.remove(NAMES)
     if shell.user_ns.get(NAME) is tools:
         del shell.user_ns[NAME]
         shell.user_ns_hidden.pop(NAME, None)
+
+
+def _matchers(shell: InteractiveShell) -> list[Any]:
+    """Return the shell's own list; one that nobody looks at where IPython is older than 8.6."""
+    found: list[Any] = getattr(getattr(shell, "Completer", None), "custom_matchers", [])
+    return found

@@ -105,9 +105,9 @@ class Session:
             self._json(Request("POST", routes.CONNECT, headers, body, repeatable=True)),
         )
 
-    def connections(self) -> list[ConnectionView]:
-        """Return the person's connections."""
-        found = self._get(routes.CONNECTIONS).get("connections", [])
+    def connections(self, *, quick: bool = False) -> list[ConnectionView]:
+        """Return the person's connections; `quick` does not wait for a restart."""
+        found = self._get(routes.CONNECTIONS, quick=quick).get("connections", [])
         return [_parsed(ConnectionView, c) for c in found]
 
     def disconnect(self, connection: str, *, revoke: bool) -> None:
@@ -116,9 +116,9 @@ class Session:
         path = f"{routes.CONNECTIONS}/{quote(connection, safe='')}{query}"
         self._json(Request("DELETE", path, repeatable=True))
 
-    def status(self) -> StatusView:
-        """Return what `%valet` prints."""
-        return _parsed(StatusView, self._get(routes.STATUS))
+    def status(self, *, quick: bool = False) -> StatusView:
+        """Return what `%valet` prints; `quick` does not wait for a restart."""
+        return _parsed(StatusView, self._get(routes.STATUS, quick=quick))
 
     def tools(self, *, quick: bool = False) -> list[dict[str, Any]]:
         """Return the tools of all pages of `tools/list`; `quick` does not wait for a restart."""
@@ -140,8 +140,9 @@ class Session:
         """Drop the idle connections; the session can be used again."""
         self._transport.close()
 
-    def _get(self, path: str, stop: Stop = never) -> dict[str, Any]:
-        return self._json(Request("GET", path, repeatable=True), stop=stop)
+    def _get(self, path: str, stop: Stop = never, *, quick: bool = False) -> dict[str, Any]:
+        patience = _QUICK if quick else None
+        return self._json(Request("GET", path, repeatable=True), stop=stop, patience=patience)
 
     def _json(
         self, request: Request, *, stop: Stop = never, patience: float | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from kernel_broker import FakeBroker
 from traitlets.config import Config
@@ -82,6 +83,7 @@ def test_unloading_takes_everything_back(loaded: InteractiveShell) -> None:
     assert "tools" not in loaded.user_ns
     for name in ("connect", "connections", "disconnect", "valet"):
         assert name not in loaded.magics_manager.magics["line"]
+    assert completions(loaded, "%connect ") == completions(loaded, "%nothing ")
 
 
 @pytest.mark.usefixtures("broker")
@@ -160,6 +162,36 @@ def test_connections_are_a_table(broker: FakeBroker, loaded: InteractiveShell) -
     assert found[0]["scopes"] == "read"
     assert found[0]["last used"].startswith("2023-11-1")
     assert "<table>" in found._repr_html_()
+
+
+def completions(shell: InteractiveShell, line: str) -> list[str]:
+    """Return what Tab offers at the end of `line`, as a kernel asks for it."""
+    with provisionalcompleter():
+        return [found.text for found in shell.Completer.completions(line, len(line))]
+
+
+def test_connect_completes_the_providers(broker: FakeBroker, loaded: InteractiveShell) -> None:
+    """The names are the broker's, so they need not be known by heart."""
+    assert completions(loaded, "%connect ") == ["demo", "github"]
+    assert completions(loaded, "%connect demo gi") == ["github"]
+    assert completions(loaded, "%connect --n") == ["--new-account"]
+
+
+def test_disconnect_completes_what_is_signed_in(
+    broker: FakeBroker, loaded: InteractiveShell
+) -> None:
+    """A name from elsewhere that could not be typed is left out."""
+    broker.connections = [CONNECTION, {**CONNECTION, "id": "c2", "account": "a b\x1b[31m"}]
+    assert completions(loaded, "%disconnect ") == ["demo", "demo/jane"]
+    assert completions(loaded, "%disconnect --r") == ["--revoke"]
+
+
+def test_without_a_broker_nothing_is_offered(
+    loaded: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tab never raises."""
+    monkeypatch.delenv("JUPYTER_VALET_URL", raising=False)
+    assert not {"demo", "github"} & set(completions(loaded, "%connect "))
 
 
 @pytest.mark.usefixtures("broker")
