@@ -44,7 +44,7 @@ def syscall(number: int, *arguments: Argument) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """Change how the system treats this process: prctl(2)."""
+    """Change how the system treats this process."""
     words = [ctypes.c_ulong(a) for a in [*arguments, 0, 0, 0, 0][:4]]
     return _checked(int(_libc.prctl(ctypes.c_int(option), *words)))
 
