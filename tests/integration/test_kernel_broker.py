@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from broker_process import BrokerProcess, Kernel
+from broker_process import ORIGIN, BrokerProcess, Kernel
 from person import Person, demo_provider
 
 from jupyter_valet import tools
 from jupyter_valet.kernel import magics, session
 from jupyter_valet.kernel.flow import Post
 from jupyter_valet.kernel.mcp import Call
+from jupyter_valet.wire import capability
 from jupyter_valet.wire.errors import ValetError
 
 
@@ -134,10 +135,12 @@ def test_a_broker_killed_while_the_person_is_away_still_finishes_the_call(
         broker.kill()
         time.sleep(0.3)
         new = BrokerProcess(
-            broker.state_dir, broker.listener, demo_issuer=broker.start_params["demo_issuer"]
+            broker.state_dir,
+            broker.listener,
+            demo_issuer=broker.start_params["demo_issuer"],
+            kernels=[facts_of(kernel)],
         )
         successor.append(new.__enter__())
-        register_again(new, kernel)
         Person().sign_in(new, id_)
 
     watching = meanwhile(capsys, person)
@@ -149,20 +152,15 @@ def test_a_broker_killed_while_the_person_is_away_still_finishes_the_call(
             each.__exit__(None, None, None)
 
 
-def register_again(broker: BrokerProcess, kernel: Kernel) -> None:
-    """Tell a new broker of a kernel that runs already, as the supervisor does."""
-    from broker_process import ORIGIN
-
-    from jupyter_valet.wire import capability
-
-    broker.call(
-        "capability.register",
-        digest=capability.digest(kernel.token),
-        kernel_id="k1",
-        principal="owner",
-        notebook="a.ipynb",
-        origin=ORIGIN,
-    )
+def facts_of(kernel: Kernel) -> dict[str, str]:
+    """What the supervisor tells a new broker of a kernel that runs already."""
+    return {
+        "digest": capability.digest(kernel.token),
+        "kernel_id": "k1",
+        "principal": "owner",
+        "notebook": "a.ipynb",
+        "origin": ORIGIN,
+    }
 
 
 def test_wrong_arguments_and_unknown_tools_are_one_line(

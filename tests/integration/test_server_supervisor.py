@@ -113,15 +113,16 @@ async def test_a_crashed_broker_comes_back_on_the_same_port(world: World) -> Non
     assert world.supervisor.url == url
 
 
-async def test_a_new_broker_knows_the_kernels_that_live(world: World) -> None:
+async def test_a_new_broker_knows_the_kernels_that_live_before_it_listens(world: World) -> None:
+    """What waited in the socket's queue must not be told that its kernel is unknown."""
     await world.supervisor.register("one", facts("one"))
     await world.supervisor.register("two", facts("two"))
     await world.supervisor.revoke("one")
     before = len(world.lines())
     await world.crash()
     await world.supervisor.call(control.STATUS, {})
-    new = [line for line in world.lines()[before:] if line["method"] == "capability.register"]
-    assert [line["params"] for line in new] == [facts("two")]
+    [start] = [line for line in world.lines()[before:] if line["method"] == "start"]
+    assert start["params"]["kernels"] == [facts("two")]
 
 
 async def test_a_request_in_flight_fails_in_fixed_words_when_the_broker_ends(
@@ -211,6 +212,7 @@ async def test_a_kernel_that_the_broker_refuses_is_not_registered_later(world: W
     await world.crash()
     await world.supervisor.call(control.STATUS, {})
     assert world.asked("capability.register") == []
+    assert world.asked("start")[-1]["kernels"] == []
 
 
 def test_audit_events_reach_jupyter_events() -> None:

@@ -88,6 +88,8 @@ class Broker:
 
     async def _on_start(self, params: dict[str, Any]) -> dict[str, Any]:
         self._start = wire.StartParams.from_json(params)
+        for facts in self._start.kernels:
+            self._register(facts)
         self._socket = _listening_socket(self._start.listen_fd)
         try:
             self._vault = open_vault(Path(self._start.state_dir), self._start.key_source)
@@ -105,6 +107,10 @@ class Broker:
         }
 
     async def _on_register(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._register(params)
+        return {}
+
+    def _register(self, params: dict[str, Any]) -> None:
         caller = Caller(
             principal=params["principal"],
             kernel_id=params["kernel_id"],
@@ -112,7 +118,6 @@ class Broker:
             origin=params["origin"],
         )
         self._kernels.register(params["digest"], caller)
-        return {}
 
     async def _on_revoke(self, params: dict[str, Any]) -> dict[str, Any]:
         self._kernels.revoke(params["kernel_id"])

@@ -203,9 +203,9 @@ class Supervisor:
         broker = Broker(self._plan, self._listener, self._log, self._on_event)
         try:
             fd = None if self._listener is None else self._listener.fileno()
-            await broker.start(replace(params, listen_fd=fd))
-            for facts in list(self._kernels.values()):
-                await broker.channel.ask(control.CAPABILITY_REGISTER, facts, START_SECONDS)
+            # Known before it listens: what waited in the backlog of the socket is answered at once.
+            known = list(self._kernels.values())
+            await broker.start(replace(params, listen_fd=fd, kernels=known))
         except BaseException:
             await broker.stop()
             raise

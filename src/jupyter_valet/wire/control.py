@@ -73,6 +73,9 @@ class StartParams(_View):
     """Provider profiles of the user's own, by name, in the form of docs/providers.md."""
     demo_issuer: str = ""
     """Issuer URL of the embedded demo provider, when it runs."""
+    kernels: list[dict[str, Any]] = field(default_factory=list)
+    """Kernels that run already, each as `capability.register` takes it: after a crash their waiting
+    requests must find them known from the first moment on."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,11 @@ class PageFacts(_View):
     """Accounts that are already connected, for information."""
     client_id: str = ""
     register_url: str = ""
-    """Where the person registers an OAuth app at the provider."""
+    """Where the person registers an OAuth app at the provider, or finds their keys."""
+    label: str = ""
+    """The account whose API key is to be replaced."""
+    label_is_user: bool = False
+    """Whether the account's name is sent along with the key, as HTTP Basic's user name."""
     error: str = ""
 
     @classmethod
