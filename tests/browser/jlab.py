@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from leaks import must_not_leak
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,7 +70,8 @@ def jupyter(
 ) -> Iterator[Jupyter]:
     """Run an isolated Jupyter server with the extension, as a plain install finds it.
 
-    `port` is taken or the start fails; 0 means any free one.
+    `port` is taken or the start fails; 0 means any free one. When it has ended, no secret may be
+    in anything that it wrote.
     """
     root = home / "work"
     log = home / "server.log"
@@ -99,6 +101,7 @@ def jupyter(
         yield Jupyter(process, url, root, home, log, app)
     finally:
         _stop(process)
+    must_not_leak(home, home / "data" / "valet")
 
 
 def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from keyring_desktop import Desktop, session_bus
 from jlab import Notebook, jupyter, write_notebook
+from keyring_desktop import Desktop, session_bus
 from playwright.sync_api import Browser, Page, expect
 from signing_in import TIMEOUT, sign_in
 

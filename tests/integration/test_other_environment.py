@@ -19,6 +19,7 @@ import pytest
 from environments import build_wheel, install, make_venv, run
 from jupyter_client import BlockingKernelClient
 from jupyter_process import PRESSED, Server, jupyter_server
+from leaks import must_not_leak
 from person import Person
 
 pytestmark = [
@@ -50,6 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[S
     config = "c.ValetExtension.demo = True\n"
     with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
         yield running
+    must_not_leak(home, home / "state")
 
 
 class Kernel:
