@@ -144,9 +144,16 @@ class _Call:
                 principal=self.caller.principal,
                 loopback=self.profile.loopback,
                 provider=self.profile.title,
+                placement=self.profile.placed(connection.account.label),
+                never=self.profile.never,
             )
         except Withheld:
             self._refused(connection, "response_withheld")
+            self.calls._connections.reflected(connection)
+            raise
+        except ValetError as error:
+            if error.code == "endpoint_denied":
+                self._refused(connection, error.code)
             raise
 
     def _check_refusal(self, connection: Connection, response: Response) -> None:

@@ -20,8 +20,9 @@ from ..wire.control import DoneFacts, PageFacts
 from ..wire.errors import ValetError
 from ..wire.routes import PAGE_CALLBACK
 from ..wire.views import ScopeView, TransactionState
+from . import api_keys
 from .audit import Audit
-from .connections import Connection, Connections
+from .connections import Connection, Connections, Probes
 from .elicitation import Transaction, Transactions
 from .oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Pending, Profile, TokenSet
 from .secret import Secret
@@ -41,6 +42,7 @@ class Consent:
     oauth: OAuthClient
     connections: Connections
     transactions: Transactions
+    probes: Probes
     page_nonces: dict[str, str] = field(default_factory=dict)
     """The connections page's nonce, by principal."""
 
@@ -57,7 +59,7 @@ class Consent:
         return self._facts(transaction, params["origin"]).to_json()
 
     async def save(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep what the person typed into a form: their OAuth app's client id and secret.
+        """Keep what the person typed into a form: their OAuth app's id and secret, or an API key.
 
         The post of an isolated page carries no login cookie, so its authority is the nonce, which
         was bound to the person when the page was made.
@@ -65,21 +67,14 @@ class Consent:
         form = _form(params["form"])
         transaction = self._get(params["transaction"])
         _check_nonce(transaction, form.get("nonce", ""))
-        client_id = form.get("client_id", "").strip()
-        if not client_id or transaction.state.final:
-            raise ValetError("bad_request", what="the client id is missing")
         profile = self._profile(transaction)
-        client_secret = form.get("client_secret", "").strip()
-        self._save_app(
-            transaction,
-            OAuthApp(
-                provider=profile.name,
-                issuer=profile.issuer,
-                client_id=client_id,
-                client_secret=Secret(client_secret) if client_secret else None,
-            ),
-        )
-        return self._facts(transaction, params["origin"]).to_json()
+        if transaction.state.final:
+            raise ValetError("page_out_of_date")
+        if profile.keyed:
+            await self._save_key(transaction, profile, form)
+        else:
+            self._save_app(transaction, _typed_app(profile, form))
+        return self._facts(self._get(transaction.id), params["origin"]).to_json()
 
     async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
         """Begin at the provider: only now do `state`, PKCE and the browser binding exist (BP-06).
@@ -90,9 +85,11 @@ class Consent:
         _check_open(transaction)
         _check_nonce(transaction, params["nonce"])
         profile = self._profile(transaction)
+        app = self._app(profile)
+        await self._probe(transaction, profile)
         url, pending = await self.oauth.begin(
             profile,
-            self._app(profile),
+            app,
             scopes=transaction.scopes,
             redirect_uri=redirect_uri(params["origin"], profile.name),
             select_account=transaction.select_account,
@@ -194,6 +191,29 @@ class Consent:
         self._complete(transaction, connection, tokens)
         return None
 
+    async def _save_key(
+        self, transaction: Transaction, profile: Profile, form: dict[str, str]
+    ) -> None:
+        """Seal a key that was typed, once its hosts have shown that they do not echo."""
+        tokens, account = api_keys.typed(profile, form)
+        await self._probe(transaction, profile, like=tokens.access_token)
+        if await self._came_too_late(transaction, profile, tokens):
+            raise ValetError("page_out_of_date")
+        connection = self.connections.store(transaction.principal, profile, tokens, account)
+        self._record("connection.made", transaction, connection)
+        self._complete(transaction, connection, tokens)
+
+    async def _probe(
+        self, transaction: Transaction, profile: Profile, like: Secret | None = None
+    ) -> None:
+        """Raise unless the API hosts may be given a credential; a host that echoes ends it."""
+        try:
+            await self.probes.check(profile, like)
+        except ValetError as error:
+            if error.code == "reflection_refused":
+                self._fail_with(transaction, error)
+            raise
+
     async def _came_too_late(
         self, transaction: Transaction, profile: Profile, tokens: TokenSet
     ) -> bool:
@@ -204,7 +224,8 @@ class Consent:
         state = self._get(transaction.id).state
         if not state.final or state is TransactionState.DONE:
             return False
-        if not self.connections.find(transaction.principal, profile.name):
+        others = self.connections.find(transaction.principal, profile.name)
+        if not others and not profile.keyed:
             await self.oauth.revoke(profile, self._app(profile), tokens)
         self._record("connection.refused", transaction, outcome=str(state))
         return True
@@ -267,9 +288,9 @@ class Consent:
     def _facts(self, transaction: Transaction, origin: str) -> PageFacts:
         profile = self._profile(transaction)
         app = self.connections.app(profile.name)
-        known = app is not None or bool(profile.public_client_id)
+        held = self.connections.find(transaction.principal, profile.name)
         return PageFacts(
-            step="final" if transaction.state.final else "consent" if known else "client",
+            step=_step(transaction, profile, app),
             transaction=transaction.id,
             nonce="" if transaction.state.final else transaction.nonce,
             provider=profile.name,
@@ -281,10 +302,9 @@ class Consent:
             state=transaction.state,
             expires_at=transaction.expires_at,
             scopes=[ScopeView(s, profile.words(s)) for s in sorted(transaction.scopes)],
-            accounts=[
-                connection.account.label
-                for connection in self.connections.find(transaction.principal, profile.name)
-            ],
+            accounts=[connection.account.label for connection in held],
+            label=_renewed(transaction, held),
+            label_is_user=profile.keyed and api_keys.user_is_typed(profile),
             client_id=app.client_id if app else profile.public_client_id,
             register_url=profile.register_url,
             error=transaction.error,
@@ -354,6 +374,34 @@ class Consent:
 def redirect_uri(origin: str, provider: str) -> str:
     """Return the one redirect URI of a provider: a path of its own (RFC 9700 §4.4.2.1)."""
     return f"{origin}{PAGE_CALLBACK}/{provider}"
+
+
+def _step(transaction: Transaction, profile: Profile, app: OAuthApp | None) -> str:
+    if transaction.state.final:
+        return "final"
+    if profile.keyed:
+        return "api_key"
+    return "consent" if app is not None or profile.public_client_id else "client"
+
+
+def _renewed(transaction: Transaction, held: list[Connection]) -> str:
+    """Return the account that needs a new credential, if the page is there because of one."""
+    if transaction.select_account:
+        return ""
+    return next((c.account.label for c in held if c.status != "active"), "")
+
+
+def _typed_app(profile: Profile, form: dict[str, str]) -> OAuthApp:
+    client_id = form.get("client_id", "").strip()
+    if not client_id:
+        raise ValetError("bad_request", what="the client id is missing")
+    client_secret = form.get("client_secret", "").strip()
+    return OAuthApp(
+        provider=profile.name,
+        issuer=profile.issuer,
+        client_id=client_id,
+        client_secret=Secret(client_secret) if client_secret else None,
+    )
 
 
 def _check_open(transaction: Transaction) -> None:

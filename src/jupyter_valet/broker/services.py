@@ -15,7 +15,7 @@ from ..wire.routes import PAGE_CONNECTIONS
 from ..wire.views import StatusView, TransactionView
 from .audit import Audit
 from .calls import Calls
-from .connections import Connections
+from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
 from .elicitation import Transaction, Transactions
@@ -85,7 +85,8 @@ async def build(
     egress = Egress()
     calls = Calls(toolsets(known), connections, egress, audit, known)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
-    consent = Consent(vault, audit, known, oauth, connections, transactions)
+    probes = Probes(vault, egress)
+    consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
     try:
         async with endpoint:
             yield Services(

@@ -135,6 +135,24 @@ _KINDS = [
         "Do not call this endpoint again; see docs/threat-model.md.",
     ),
     ErrorKind(
+        "reflection_refused",
+        502,
+        "{host} sends back the credential that it is sent, so none is given to it.",
+        "Ask who runs it; docs/egress.md says what `accepts_reflection` in its settings means.",
+    ),
+    ErrorKind(
+        "endpoint_denied",
+        403,
+        "This endpoint of {provider} hands out credentials, so it is not called.",
+        "Do it on the provider's own site; docs/egress.md lists these endpoints.",
+    ),
+    ErrorKind(
+        "key_refused",
+        400,
+        "What was typed cannot be used: {what}.",
+        "Open the link in the notebook again and type it once more.",
+    ),
+    ErrorKind(
         "response_too_large",
         502,
         "The answer of {provider} is larger than {limit}.",

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 import pytest
 
 from jupyter_valet.broker.audit import Audit, read_audit
-from jupyter_valet.broker.connections import Connections
+from jupyter_valet.broker.connections import Connections, Probes
 from jupyter_valet.broker.consent import Consent
+from jupyter_valet.broker.egress import Egress
 from jupyter_valet.broker.elicitation import Transaction, Transactions
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.oauth import Account, OAuthClient, TokenSet, profiles
@@ -68,7 +69,13 @@ class World:
         self.connections = Connections(self.vault, self.provider, known, self.audit)
         self.transactions = Transactions(self.vault)
         self.consent = Consent(
-            self.vault, self.audit, known, self.provider, self.connections, self.transactions
+            self.vault,
+            self.audit,
+            known,
+            self.provider,
+            self.connections,
+            self.transactions,
+            Probes(self.vault, Egress()),
         )
         self.transaction = self.transactions.create(
             JANE, provider="github", scopes={"read:user"}, reason="why"

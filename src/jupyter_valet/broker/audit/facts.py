@@ -10,6 +10,7 @@ ACTIONS = frozenset(
         "connection.refreshed",
         "connection.used",
         "connection.refused",
+        "connection.suspended",
         "connection.ended",
         "connection.revoked",
         "transaction.opened",

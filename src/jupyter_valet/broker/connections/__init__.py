@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from .collection import Connections, Ended
 from .connection import Connection, NeedsLogin
+from .probes import Probes
 
-__all__ = ["Connection", "Connections", "Ended", "NeedsLogin"]
+__all__ = ["Connection", "Connections", "Ended", "NeedsLogin", "Probes"]

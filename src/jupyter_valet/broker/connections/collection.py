@@ -13,6 +13,7 @@ from ...wire.views import ConnectionView
 from ..oauth import Account, OAuthApp, OAuthClient, Profile, TokenSet
 from ..secret import Secret
 from ..vault import Conflict, Record, Vault
+from . import suspension
 from .apps import Apps
 from .connection import ACTIVE, Connection, connection_id, from_record, new_meta, view
 from .freshness import Freshness
@@ -152,6 +153,12 @@ class Connections:
         self._note("connection.used", record, outcome, **facts)
         if now - record.meta["last_used_at"] > USED_SECONDS:
             self._write_use(record)
+
+    def reflected(self, connection: Connection) -> None:
+        """Count an answer that contained the credential; too many suspend the connection (R142)."""
+        record = suspension.count(self._held, connection.id)
+        if record is not None and suspension.hits(record) == suspension.MOST_HITS:
+            self._note("connection.suspended", record, attempt=suspension.hits(record))
 
     async def end(self, principal: str, id: str, *, revoke: bool) -> Ended:
         """Forget the connection here, and with `revoke` end the grant at the provider.

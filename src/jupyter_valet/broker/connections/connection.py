@@ -16,6 +16,7 @@ KIND = "connection"
 
 ACTIVE = "active"
 NEEDS_LOGIN = "needs_login"
+SUSPENDED = "suspended"
 
 SETTINGS_CHANGED = "the provider's settings were changed"
 

@@ -125,6 +125,8 @@ class Freshness:
         profile = self._profiles.get(record.meta["provider"])
         if profile is None or not from_record(record).made_under(profile):
             raise self._dead(record, tokens, SETTINGS_CHANGED)
+        if profile.keyed:
+            raise self._dead(record, tokens, "the API key was refused")
         app = self._apps.find(profile.name)
         if app is None:
             raise self._dead(record, tokens, "the OAuth app is no longer on file")

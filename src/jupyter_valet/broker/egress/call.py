@@ -14,8 +14,10 @@ from ..._version import __version__
 from ...wire.errors import ValetError
 from ..secret import Secret
 from . import inject
+from .denied import Denied, denied
 from .dial import Destination, Pools
 from .origin import split_url
+from .placement import BEARER, Placement
 from .reflection import Reflection
 from .request import Request
 
@@ -28,6 +30,7 @@ TIMEOUT = 30.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 3
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_NEVER = denied(())
 _FIXED = {"User-Agent": f"jupyter-valet/{__version__}", "Accept-Encoding": "identity"}
 
 
@@ -61,23 +64,36 @@ class Egress:
         self._watches = inject.Watches()
 
     async def send(
-        self, request: Request, credential: Secret, *, principal: str, loopback: bool, provider: str
+        self,
+        request: Request,
+        credential: Secret,
+        *,
+        principal: str,
+        loopback: bool,
+        provider: str,
+        placement: Placement = BEARER,
+        never: Denied = _NEVER,
     ) -> Response:
         """Make the request in the name of `principal` and return the answer.
 
         A redirect of a GET is followed at most three times, and only to the same origin; any other
-        is returned as it is (L7, R113). `provider` is the name in error texts. Raises `Withheld`
-        and `ValetError` (`provider_unreachable`, `response_too_large`, `address_refused`).
+        is returned as it is (L7, R113). `provider` is the name in error texts, `placement` where
+        the credential goes, `never` what is not called, not even by way of a redirect. Raises
+        `Withheld` and `ValetError` (`provider_unreachable`, `response_too_large`,
+        `address_refused`, `endpoint_denied`).
         """
         destination = Destination(principal, request.origin, loopback)
-        reflection = self._watches.of(destination, credential)
-        for _ in range(_HOPS):
-            response = await self._once(request, credential, destination, reflection, provider)
-            onward = _same_origin_redirect(request, response)
+        reflection = self._watches.of(destination, credential, placement)
+        for hop in range(_HOPS + 1):
+            if never.covers(request.method, request.target):
+                raise ValetError("endpoint_denied", provider=provider)
+            url, headers = inject.into(request, placement, credential)
+            response = await self._once(request, url, headers, destination, reflection, provider)
+            onward = _same_origin_redirect(request, response) if hop < _HOPS else None
             if onward is None:
-                return response
+                break
             request = onward
-        return await self._once(request, credential, destination, reflection, provider)
+        return response
 
     async def close(self) -> None:
         """Close the connections."""
@@ -86,7 +102,8 @@ class Egress:
     async def _once(
         self,
         request: Request,
-        credential: Secret,
+        url: str,
+        headers: dict[str, str],
         destination: Destination,
         reflection: Reflection,
         provider: str,
@@ -96,8 +113,8 @@ class Egress:
         try:
             async with session.request(
                 request.method,
-                URL(request.url, encoded=True),
-                headers={**request.headers, **_FIXED, **inject.bearer(credential)},
+                URL(url, encoded=True),
+                headers={**headers, **_FIXED},
                 data=request.body,
                 allow_redirects=False,
                 timeout=self._timeout,
@@ -107,8 +124,8 @@ class Egress:
             raise _unreachable(error, provider) from None
         if reflection.found_in(body, _head(answer)):
             raise Withheld("response_withheld", provider=provider)
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status, headers, body)
+        said = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status, said, body)
 
     async def _read(self, answer: aiohttp.ClientResponse, provider: str) -> bytes:
         """Read the body; an encoding that could hide the credential from us is refused."""

@@ -98,11 +98,16 @@ def split_url(url: str) -> tuple[Origin, str]:
     start = url.find("://") + 3
     end = next((i for i in range(start, len(url)) if url[i] in "/?#\\"), len(url))
     target = url[end:]
+    check_target(target)
+    return Origin.parse(url[:end]), target
+
+
+def check_target(target: str) -> None:
+    """Raise `ValueError` unless `target` is a path and query of the strict form (R127, R128)."""
     if not _TARGET.fullmatch(target) or _BAD_PERCENT.search(target):
         raise ValueError("not a URL of the strict form")
     if _DOT_SEGMENT.search(target.partition("?")[0]):
         raise ValueError("dot segments in a URL")
-    return Origin.parse(url[:end]), target
 
 
 async def resolve(origin: Origin, *, loopback: bool) -> list[str]:

@@ -28,13 +28,16 @@ _SHORT = 8
 
 
 class Reflection:
-    """The needles of one credential, made once per request and forgotten with it."""
+    """The needles of one credential, made once per request and forgotten with it.
+
+    `carried` are further texts that went out and give the credential away, looked for as they are.
+    """
 
     __slots__ = ("_exact", "_folded", "_verbatim")
 
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, *carried: bytes) -> None:
         reduced = _reduce(token)
-        self._verbatim = token
+        self._verbatim = (token, *carried)
         self._folded: tuple[bytes, ...] = ()
         self._exact: tuple[bytes, ...] = ()
         if len(reduced) >= _SHORT:
@@ -51,7 +54,7 @@ class Reflection:
         return any(map(self._in_variant, _variants(b"\n".join(parts))))
 
     def _in_variant(self, data: bytes) -> bool:
-        if self._verbatim in data:
+        if any(map(data.__contains__, self._verbatim)):
             return True
         reduced = _reduce(data)
         if any(map(reduced.__contains__, self._exact)):

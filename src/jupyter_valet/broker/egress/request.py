@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
 from ...wire.errors import ValetError
-from .origin import Origin
+from .origin import Origin, check_target
+from .placement import RESERVED
 
 if TYPE_CHECKING:
     from ..toolsets import Operation, Parameter, Toolset
@@ -26,10 +27,24 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _DECODINGS = 3
 """How often an upstream and its proxies may decode a path before it reaches a router."""
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+"""What may be asked of an API: TRACE echoes the request, CONNECT opens a tunnel (R110)."""
+
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9\-_]{0,63}", re.ASCII)
+_VALUE = re.compile(r"[\x20-\x7e]*")
+_OURS = RESERVED - {"accept", "content-type"} | {"authorization"}
+_REWRITES = ("proxy-", "sec-", "x-forwarded", "x-http-method", "x-method-override", "x-original-",
+             "x-rewrite-")  # fmt: skip
+"""Headers by which a proxy or a framework takes another request for this one (R123–R125)."""
+
 
 @dataclass(frozen=True)
 class Request:
-    """What goes out, but for the credential. `target` is the encoded path with its query."""
+    """What goes out, but for the credential. `target` is the encoded path with its query.
+
+    Raises `ValueError` for what no toolset may ask for, whoever wrote it: a method that is not
+    one of an API, a target outside the strict grammar, a header that is the egress's own.
+    """
 
     method: str
     origin: Origin
@@ -37,10 +52,25 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
 
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError("not a method of an API")
+        check_target(self.target)
+        for name, value in self.headers.items():
+            if not _usable(name, value):
+                raise ValueError("not a header that a toolset sets")
+
     @property
     def url(self) -> str:
         """The absolute URL."""
         return self.origin.url(self.target)
+
+
+def _usable(name: str, value: str) -> bool:
+    """No credential, no framing, no rewriting, no line break (R111, R122–R126, R128)."""
+    if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
+        return False
+    return name.lower() not in _OURS and not name.lower().startswith(_REWRITES)
 
 
 def build(toolset: Toolset, operation: Operation, arguments: Mapping[str, Any]) -> Request:

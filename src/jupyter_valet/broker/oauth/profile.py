@@ -9,10 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
+from ..egress.denied import RULE, Denied, denied
 from ..egress.origin import Origin, split_url
+from ..egress.placement import BEARER, Placement
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")  # RFC 6749 §3.3
 _MOST_SCOPES = 64
@@ -67,12 +70,25 @@ class Quirks:
 
 @dataclass(frozen=True)
 class Profile:
-    """A provider: an authorization server and the API hosts that its credential may go to."""
+    """A provider: an authorization server and the API hosts that its credential may go to.
+
+    Or hosts that want an API key, which the person types: then there is no authorization server,
+    `issuer` is the first of the hosts, and there are no scopes.
+    """
 
     name: str
     title: str
     issuer: str
     origins: tuple[Origin, ...]
+    kind: Literal["oauth", "api_key"] = "oauth"
+    placement: Placement = BEARER
+    """Where in a request the credential goes."""
+    denied: tuple[str, ...] = ()
+    """Endpoints of its own that hand out credentials (`egress.denied`, R112)."""
+    probe_path: str = ""
+    """Where besides the well-known paths an API host is asked whether it echoes a credential."""
+    accepts_reflection: frozenset[Origin] = frozenset()
+    """API hosts to which the person sends credentials although they echo them (R138–R140)."""
     authorization_endpoint: str = ""
     """Empty: the endpoints are discovered from the issuer (RFC 8414)."""
     token_endpoint: str = ""
@@ -102,6 +118,31 @@ class Profile:
     """Whether it came from the person's configuration rather than from this package."""
 
     @property
+    def keyed(self) -> bool:
+        """Whether it takes an API key rather than a sign-in."""
+        return self.kind == "api_key"
+
+    @property
+    def never(self) -> Denied:
+        """The endpoints of its API hosts that are not called."""
+        return denied((*self.denied, *self._own_endpoints))
+
+    @cached_property
+    def _own_endpoints(self) -> tuple[str, ...]:
+        """The authorization server's endpoints that are on an API host, as rules."""
+        named = (self.authorization_endpoint, self.token_endpoint, self.revocation_endpoint)
+        split = [split_url(url) for url in named if url]
+        paths = [target.partition("?")[0] for origin, target in split if origin in self.origins]
+        rules = [f"* {path}" for path in paths]
+        return tuple(rule for rule in rules if RULE.fullmatch(rule))
+
+    def placed(self, account: str) -> Placement:
+        """Return where the credential of `account` goes: Basic may need its label as user name."""
+        if self.placement.where == "basic" and not self.placement.user:
+            return replace(self.placement, user=account)
+        return self.placement
+
+    @property
     def discovered(self) -> bool:
         """Whether the endpoints come from the issuer's metadata."""
         return not self.authorization_endpoint
@@ -124,7 +165,7 @@ class Profile:
         """
         if not self.configured:
             return ""
-        where = [
+        where: list[object] = [
             self.issuer,
             self.authorization_endpoint,
             self.token_endpoint,
@@ -133,6 +174,8 @@ class Profile:
             sorted(map(str, self.origins)),
             self.loopback,
         ]
+        if self.keyed:
+            where.append(repr(self.placement))
         return hashlib.sha256(json.dumps(where).encode()).hexdigest()
 
     def words(self, scope: str) -> str:
@@ -156,6 +199,8 @@ class Profile:
 
     def to_ask(self, scopes: Iterable[str]) -> frozenset[str]:
         """Return what must be asked for: `scopes` (or the defaults) and those for the identity."""
+        if self.keyed:
+            return frozenset()
         asked = frozenset(map(self._alias, scopes)) or frozenset(self.default_scopes)
         return asked | frozenset(self.identity_scopes)
 
@@ -164,7 +209,10 @@ class Profile:
 
         Two sets can be compared after this and not before: Google renames scopes, GitHub leaves
         out those that another one contains. The offline scope is no permission, so it is dropped.
+        An API key has no scopes: what it may do is the provider's affair.
         """
+        if self.keyed:
+            return frozenset()
         found: set[str] = set()
         pending = [self._alias(scope) for scope in scopes]
         while pending:

@@ -55,6 +55,24 @@ _ERRORS = {
     "unverified_user_email": "access_denied",
 }
 
+# docs.github.com/rest: what answers with a credential, or makes a key of the caller's own one.
+_DENIED = (
+    "* /applications/**",
+    "* /authorizations/**",
+    "* /app-manifests/**",
+    "POST /app/installations/*/access_tokens",
+    "POST /installation/token",
+    "POST /repos/*/*/actions/runners/*",
+    "POST /orgs/*/actions/runners/*",
+    "POST /enterprises/*/actions/runners/*",
+    "POST /repos/*/*/keys",
+    "POST /user/keys",
+    "POST /user/gpg_keys",
+    "POST /user/ssh_signing_keys",
+    "POST /user/codespaces/*/exports",
+    "POST /orgs/*/personal-access-token*/**",
+)
+
 GITHUB = Profile(
     name="github",
     title="GitHub",
@@ -70,6 +88,7 @@ GITHUB = Profile(
     ),
     origins=(Origin.parse("https://api.github.com"),),
     identity=Identity(id="id", label=("login", "id")),
+    denied=_DENIED,
     default_scopes=("read:user",),
     scope_words=_SCOPE_WORDS,
     token_auth="client_secret_post",  # noqa: S106 - a method

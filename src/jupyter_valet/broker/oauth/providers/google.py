@@ -47,6 +47,19 @@ _IMPLIED = {
     _API + "tasks": (_API + "tasks.readonly",),
 }
 
+# What answers with a credential, on the hosts below or on those that a later toolset adds: OAuth's
+# own endpoints, keys and tokens of service accounts, HMAC keys of Cloud Storage, API keys.
+_DENIED = (
+    "* /o/oauth2/**",
+    "* /oauth2/v*/token*",
+    "* /revoke",
+    "POST /**/serviceaccounts/*:*",
+    "POST /**/serviceaccounts/*/keys",
+    "POST /storage/v*/projects/*/hmackeys",
+    "* /**/keys/*/keystring",
+    "POST /v*/projects/*/locations/*/keys",
+)
+
 GOOGLE = Profile(
     name="google",
     title="Google",
@@ -64,6 +77,7 @@ GOOGLE = Profile(
         Origin.parse("https://tasks.googleapis.com"),
         Origin.parse("https://bigquery.googleapis.com"),
     ),
+    denied=_DENIED,
     identity=Identity(id="sub", label=("email", "name", "sub")),
     identity_scopes=("openid", "email"),
     default_scopes=("openid", "email", "profile"),
