@@ -34,7 +34,7 @@ def test_the_next_call_asks_nothing(notebook: Notebook) -> None:
 
 
 def test_the_saved_notebook_keeps_no_live_link(notebook: Notebook) -> None:
-    """EC-19: what is over cannot be pressed, now or when the file is opened again."""
+    """What is over cannot be pressed, now or when the file is opened again."""
     cell = notebook.start_code(CALL)
     address = sign_in_link(notebook, cell).get_attribute("href")
     assert address
