@@ -12,7 +12,7 @@ JUPYTER_CONFIG := $(VENV)/etc/jupyter/jupyter_server_config.d
 
 # What runs here sees neither the packages of the person nor a broker that is there already.
 export PYTHONNOUSERSITE := 1
-unexport JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
+unexport PYTHONPATH JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

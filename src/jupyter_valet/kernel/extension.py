@@ -17,7 +17,7 @@ def connect(line: str) -> Any:
     """Sign in: `%connect github [google ...] [--scopes a,b] [--new-account]`.
 
     Shows a card with one link for each provider that is not signed in yet and waits until the
-    sign-in is finished. The credential stays in the broker; nothing of it reaches this notebook.
+    sign-in is finished. The credential stays with the broker; this notebook is not given it.
     """
     from .magics import connect
 
@@ -32,10 +32,10 @@ def connections(line: str) -> Any:
 
 
 def disconnect(line: str) -> Any:
-    """Forget an account: `%disconnect NAME [--revoke]`.
+    """Forget an account: `%disconnect NAME [--revoke] [--all]`.
 
-    NAME is a provider, an account, or `provider/account`. With `--revoke` the provider is told to
-    withdraw the access as well.
+    NAME is a provider, an account, or `provider/account`; with `--all` every account that it fits.
+    With `--revoke` the provider is told to withdraw the access as well.
     """
     from .magics import disconnect
 
