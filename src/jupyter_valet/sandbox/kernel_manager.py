@@ -16,13 +16,17 @@ from typing import Any
 from jupyter_client import localinterfaces
 from jupyter_client.manager import KernelManager
 from jupyter_client.multikernelmanager import MultiKernelManager
+from tornado.web import HTTPError
 from traitlets.utils.importstring import import_item
 
-from .wall import Tenant, Wall
+from .wall import NoWall, Tenant, Wall
 
 
-class Refused(RuntimeError):
-    """A kernel that would not be behind the wall; it was not started."""
+class Refused(HTTPError):
+    """A kernel that would not be behind the wall; it was not started. Jupyter shows the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(503, text.replace("%", "%%"))
 
 
 class Walled(KernelManager):
@@ -32,8 +36,12 @@ class Walled(KernelManager):
     _tenant: Tenant | None = None
 
     async def _async_pre_start_kernel(self, **kw: Any) -> Any:
-        if self._tenant is None:
-            self._tenant = self.wall.admit()
+        try:
+            if self._tenant is None:
+                self._tenant = await self.wall.admit()
+        except NoWall as error:
+            raise Refused(f"The kernel was not started. {error}") from None
+        await self.wall.open(self._tenant)
         self._use_channel(self._tenant)
         return await super()._async_pre_start_kernel(**kw)
 
@@ -77,7 +85,7 @@ class Walled(KernelManager):
         await super()._async_cleanup_resources(restart=restart)
         if not restart and self._tenant is not None:
             tenant, self._tenant = self._tenant, None
-            self.wall.release(tenant)
+            await self.wall.release(tenant)
 
 
 def walled(base: type[KernelManager], wall: Wall) -> type[KernelManager]:

@@ -119,7 +119,7 @@ def probe(backend: Backend, policy: Policy, variable: str = "JUPYTER_VALET_PROBE
     try:
         workspace = workspaces.make()
         # Beside the workspaces, not in one: that would be the kernel's own.
-        arena = Path(os.path.realpath(tempfile.mkdtemp(prefix="jupyter-valet-probe-")))
+        arena = Path(os.path.realpath(tempfile.mkdtemp(prefix=f"jupyter-valet-{os.getpid()}-")))
         try:
             return _probe(backend, policy, workspace, arena, variable)
         finally:

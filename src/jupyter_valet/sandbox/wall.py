@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import carve, command, environment
-from .backends import Backend, Channel, Start
+from . import carve, command, environment, level
+from .backends import Backend, Channel, Start, Unsuitable
 from .backends.base import Session
+from .backends.bubblewrap import RELAY_SOCKET
+from .door import open_door
 from .policy import Policy
+from .probe import Report, probe
 from .workspace import Workspace, Workspaces, merged
 
 SETTING = "c.ValetExtension.sandbox_open"
 _HINT = "JUPYTER_VALET_SANDBOX"
+
+
+class NoWall(Exception):
+    """Why no kernel can be started behind this wall; the text is for the person."""
 
 
 @dataclass
@@ -24,25 +33,70 @@ class Tenant:
     workspace: Workspace
     channel: Channel
     start: Start | None = None
+    door: asyncio.Server | None = None
+
+
+async def _nothing() -> None:
+    return
 
 
 class Wall:
-    """Starts kernels behind a back end's walls, by one policy."""
+    """Starts kernels behind a back end's walls, by one policy, once it has seen that they hold."""
 
     def __init__(
-        self, backend: Backend, policy: Policy, session: Callable[[], Session] = Session
+        self,
+        backend: Backend,
+        policy: Policy,
+        session: Callable[[], Session] = Session,
+        ready: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
-        """Raises `Unsuitable` when the back end cannot do it: there is no other to fall back to."""
-        backend.check()
+        """`ready` is awaited before `session` is asked for: the broker's port must be known."""
         self.backend = backend
         self.policy = policy
+        self.report: Report | None = None
         self._session = session
-        self._workspaces = Workspaces()
+        self._ready = ready
+        self._workspaces: Workspaces | None = None
+        self._proving = threading.Lock()
 
-    def admit(self) -> Tenant:
-        """Make room for a new kernel. Raises `OSError`."""
-        workspace = self._workspaces.make()
-        return Tenant(workspace, self.backend.channel(workspace))
+    def prove(self) -> Report:
+        """Attack the wall, once, and return what was seen; takes about a second the first time.
+
+        Raises `NoWall` when it does not hold: there is no other to fall back to.
+        """
+        with self._proving:
+            if self.report is None:
+                try:
+                    self.report = probe(self.backend, self.policy)
+                except (Unsuitable, OSError) as error:
+                    raise NoWall(
+                        f"The {self.backend.name} sandbox cannot be used: {error}"
+                    ) from None
+        if not self.report.holds:
+            raise NoWall(level.level(self.report)[1])
+        return self.report
+
+    def level(self) -> tuple[str, str]:
+        """Return the level that the wall gives, as far as it has been seen, and what it means."""
+        return level.level(self.report, ports=sorted(self.policy.listen))
+
+    async def admit(self) -> Tenant:
+        """Make room for a new kernel. Raises `NoWall`."""
+        await asyncio.to_thread(self.prove)
+        if self._workspaces is None:
+            self._workspaces = Workspaces()
+        try:
+            workspace = self._workspaces.make()
+            return Tenant(workspace, self.backend.channel(workspace))
+        except OSError as error:
+            raise NoWall(f"There is no room for a sandboxed kernel: {error}") from None
+
+    async def open(self, tenant: Tenant) -> None:
+        """Make sure that a kernel without a network will find the broker."""
+        await self._ready()
+        if self.backend.name == "bubblewrap" and tenant.door is None:
+            path = tenant.workspace.run / RELAY_SOCKET
+            tenant.door = await open_door(path, lambda: self._session().broker_port)
 
     def start(
         self, tenant: Tenant, argv: Sequence[str], connection_file: str, working_directory: str
@@ -56,8 +110,7 @@ class Wall:
         session = replace(
             self._session(), working_directory=working_directory, channel=tenant.channel
         )
-        policy = self.policy.with_modes({})
-        tenant.start = self.backend.start(words, policy, tenant.workspace, session)
+        tenant.start = self.backend.start(words, self.policy, tenant.workspace, session)
         return tenant.start.command
 
     def environment(
@@ -71,13 +124,16 @@ class Wall:
             {_HINT: json.dumps(hint)},
         )
 
-    def release(self, tenant: Tenant) -> None:
+    async def release(self, tenant: Tenant) -> None:
         """Remove what belonged to a kernel that will not start again."""
-        tenant.workspace.remove()
+        if tenant.door is not None:
+            tenant.door.close()
+        await asyncio.to_thread(tenant.workspace.remove)
 
     def close(self) -> None:
         """Remove everything; the server ends."""
-        self._workspaces.close()
+        if self._workspaces is not None:
+            self._workspaces.close()
         self.backend.close()
 
     @property

@@ -6,6 +6,7 @@ its own. It ends with the kernel.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+_PREFIX = "jupyter-valet-"
 _NOT_SHARED = ("history.sqlite", "db", "log", "pid", "security")
 """Of an IPython profile: what was typed elsewhere, and what IPython writes."""
 
@@ -22,7 +24,10 @@ class Workspaces:
     """The server's folder of workspaces."""
 
     def __init__(self, home: Path | None = None) -> None:
-        self.base = Path(os.path.realpath(tempfile.mkdtemp(prefix="jupyter-valet-")))
+        _sweep(Path(tempfile.gettempdir()))
+        made = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+        self.base = Path(os.path.realpath(made))
+        atexit.register(self.close)
         self._home = home or Path.home()
 
     def make(self) -> Workspace:
@@ -33,6 +38,7 @@ class Workspaces:
 
     def close(self) -> None:
         """Remove everything."""
+        atexit.unregister(self.close)
         shutil.rmtree(self.base, ignore_errors=True)
 
 
@@ -108,3 +114,12 @@ def _share_profile(real: Path, own: Path) -> None:
 def merged(*parts: Mapping[str, str]) -> dict[str, str]:
     """Return the parts as one environment; later ones win."""
     return {name: value for part in parts for name, value in part.items()}
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what servers that were killed left behind."""
+    for left in folder.glob(f"{_PREFIX}*-*"):
+        with contextlib.suppress(OSError, ValueError):
+            owner = int(left.name.removeprefix(_PREFIX).partition("-")[0])
+            if left.lstat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(left, ignore_errors=True)

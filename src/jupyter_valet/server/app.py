@@ -22,6 +22,7 @@ from .door import Door
 from .environment import WITHHELD
 
 if TYPE_CHECKING:
+    from ..sandbox.wall import Wall
     from .services import Services
 
 PROVISIONER = "jupyter-valet-provisioner"
@@ -65,8 +66,22 @@ class ValetExtension(ExtensionApp):
         "binds its own port.",
     ).tag(config=True)
 
+    sandbox = Enum(
+        ("auto", "landlock", "bubblewrap", "off"),
+        default_value="off",
+        help="How kernels are walled in: `landlock`, `bubblewrap` (no network), `auto` (Landlock "
+        "where the system has it) or `off`; see docs/sandbox.md.",
+    ).tag(config=True)
+    sandbox_open = List(
+        Unicode(),
+        help="What sandboxed kernels may reach beyond the rest: `read:PATH`, `write:PATH`, "
+        "`listen:PORT`, `connect:PORT`, `env:NAME`.",
+    ).tag(config=True)
+
     active = False
     """Whether everything that is needed is installed."""
+    wall: Wall | None = None
+    """What every kernel of this server is behind."""
 
     @default("state_dir")
     def _default_state_dir(self) -> str:
@@ -109,6 +124,8 @@ class ValetExtension(ExtensionApp):
             return
         self.active = True
         self._take_over_kernels()
+        if self.sandbox != "off":
+            self._raise_wall()
 
     def initialize_handlers(self) -> None:
         """Open the door to the pages, if active."""
@@ -122,6 +139,20 @@ class ValetExtension(ExtensionApp):
         """End the broker and the demo provider with the server."""
         if "services" in self.__dict__:
             await self.services.stop()
+        if self.wall is not None:
+            self.wall.close()
+
+    def _raise_wall(self) -> None:
+        """Put every kernel of this server behind the wall that is configured (D4)."""
+        from . import walls
+
+        assert self.serverapp is not None
+        self.wall = walls.raise_wall(
+            self.serverapp,
+            walls.Wanted(self.sandbox, Path(self.state_dir).expanduser(), self.sandbox_open),
+            broker=lambda: self.services.supervisor,
+            log=self.log,
+        )
 
     def _take_over_kernels(self) -> None:
         """Become the default provisioner, unless somebody chose another (jupyter.md §5).

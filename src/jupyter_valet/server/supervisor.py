@@ -123,6 +123,11 @@ class Supervisor:
         """Base URL of the broker's own listener; valid once it has been started."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def port(self) -> int:
+        """TCP port of the broker's own listener, 0 before it has been started."""
+        return self._port
+
     async def ensure(self) -> None:
         """Return when a broker runs. Raises `ValetError` ("broker_unreachable")."""
         await self._running()

@@ -1,0 +1,163 @@
+"""What the sandbox is told of this Jupyter server, and the kernels that it is told to wall in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import site
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_core import paths
+from jupyter_server.serverapp import ServerApp
+
+from ..sandbox import kernel_manager
+from ..sandbox.backends import Backend, Bubblewrap, Channel, Landlock, Start, Unsuitable
+from ..sandbox.backends.base import Session
+from ..sandbox.policy import Mode, Opening, Policy, standard
+from ..sandbox.wall import Wall
+from ..sandbox.workspace import Workspace
+from ..wire.errors import ValetError
+from .process import Log
+from .supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the person configured; `app.py` says what each means."""
+
+    sandbox: str
+    state_dir: Path
+    openings: Sequence[str]
+
+
+class Closed:
+    """Stands for a wall that could not be planned: every kernel start says why, and fails."""
+
+    name = "configured"
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def check(self) -> None:
+        """Raise `Unsuitable` with the reason."""
+        raise Unsuitable(self._reason)
+
+    def channel(self, workspace: Workspace) -> Channel:
+        """Raise `Unsuitable` with the reason."""
+        raise Unsuitable(self._reason)
+
+    def start(
+        self, command: Sequence[str], policy: Policy, workspace: Workspace, session: Session
+    ) -> Start:
+        """Raise `Unsuitable` with the reason."""
+        raise Unsuitable(self._reason)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def backend(choice: str) -> Backend | None:
+    """Return what `choice` means here, or None for no wall.
+
+    `auto` is Landlock where the system has it; a back end that was chosen by name is returned even
+    where it cannot work: kernels then do not start, and say why (no silent fallback).
+    """
+    if choice == "bubblewrap":
+        return Bubblewrap()
+    landlock = Landlock()
+    if choice == "auto":
+        try:
+            landlock.check()
+        except Unsuitable:
+            return None
+    return landlock
+
+
+def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Policy:
+    """Return what this server's kernels may reach. Raises `ValueError` for a bad opening."""
+    data = Path(paths.jupyter_data_dir())
+    planned = standard(
+        home=Path.home(),
+        project=Path(server.root_dir).absolute(),
+        hidden=[
+            state_dir,
+            data,
+            paths.jupyter_config_dir(),
+            paths.jupyter_runtime_dir(),
+            *_from_environment("JUPYTER_CONFIG_PATH"),
+        ],
+        protected=[*_code_of_the_server(), *_from_environment("JUPYTER_PATH")],
+        openings=[Opening.parse(text) for text in openings],
+    )
+    kernelspecs = os.path.realpath(data / "kernels")
+    return planned.with_modes({kernelspecs: Mode.READ, **_opened(planned)})
+
+
+def session(server: ServerApp, broker_port: Callable[[], int]) -> Callable[[], Session]:
+    """Return what tells the wall, at each start of a kernel, which ports are whose."""
+
+    def now() -> Session:
+        ports = {server.port, *_running_servers(Path(server.runtime_dir))}
+        return Session(own_ports=frozenset(ports), broker_port=broker_port())
+
+    return now
+
+
+def raise_wall(
+    server: ServerApp, wanted: Wanted, broker: Callable[[], Supervisor], log: Log
+) -> Wall | None:
+    """Put every kernel of `server` behind the wall that is wanted, and return it.
+
+    None means that there is none, which only `auto` may come to; the log says so.
+    """
+    chosen = backend(wanted.sandbox)
+    if chosen is None:
+        log.warning("Kernels are not sandboxed: Linux 6.12 with Landlock is needed.")
+        return None
+    try:
+        planned = policy(server, wanted.state_dir, wanted.openings)
+    except ValueError as error:
+        planned, chosen = Policy({}), Closed(f"c.ValetExtension.sandbox_open: {error}")
+
+    async def ready() -> None:
+        with contextlib.suppress(ValetError, OSError):  # the kernel starts without a broker, too
+            await broker().ensure()
+
+    wall = Wall(chosen, planned, session(server, lambda: broker().port), ready)
+    kernel_manager.enforce(server.kernel_manager, wall)
+    for warning in wall.warnings():
+        log.warning("%s", warning)
+    return wall
+
+
+def _code_of_the_server() -> Iterator[str]:
+    """Yield the folders that this process imports from, or may."""
+    yield from (sys.prefix, sys.base_prefix, site.getuserbase())
+    yield from (path for path in sys.path if path and Path(path).is_absolute())
+    yield str(Path(__file__).parents[2])
+
+
+def _from_environment(name: str) -> list[str]:
+    return [path for path in os.environ.get(name, "").split(os.pathsep) if path]
+
+
+def _opened(planned: Policy) -> dict[str, Mode]:
+    """Return the person's openings once more: they win over everything."""
+    return {
+        os.path.realpath(opening.what): Mode(opening.kind)
+        for opening in planned.openings
+        if opening.kind in {"read", "write"}
+    }
+
+
+def _running_servers(runtime: Path) -> Iterator[int]:
+    """Yield the ports of all Jupyter servers of this user: their tokens lie in files (R21)."""
+    for file in runtime.glob("jpserver-*.json"):
+        try:
+            yield int(json.loads(file.read_text())["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
