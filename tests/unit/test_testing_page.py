@@ -47,8 +47,8 @@ def row(number: str) -> str:
     return line
 
 
-def test_every_test_that_the_page_names_is_there() -> None:
-    missing = [name for name in named(page()) if name not in tests()]
+def test_each_test_that_the_page_names_is_there() -> None:
+    missing = [name for name in named(page()) if name not in every_test()]
     assert missing == []
     files = {path.name for path in TESTS.rglob("*.py")}
     assert [name for name in re.findall(r"`(test_\w+\.py)`", page()) if name not in files] == []
