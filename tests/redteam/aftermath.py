@@ -116,8 +116,16 @@ def system_python(world: World, mark: Path) -> str:
     return _run(world, [SYSTEM_PYTHON, "-c", "pass"], PYTHONPATH="")
 
 
+def launcher(world: World, mark: Path) -> str:
+    """R64: the sandbox's launcher; in the control it is started as it must not be, with `-m`."""
+    if world.level.straw:
+        module = [sys.executable, "-m", "jupyter_valet.sandbox"]
+        return _run(world, module, world.root / "notes")
+    return next_kernel(world, mark)
+
+
 def next_kernel(world: World, mark: Path) -> str:
-    """R63, R64, R65: the next kernel in that folder."""
+    """R63, R65: the next kernel in that folder."""
     body = {"path": "notes/next.ipynb", "name": "next", "type": "notebook", "kernel": {}}
     answer = world.server.call("POST", "api/sessions", body)
     _wait(mark, 8)

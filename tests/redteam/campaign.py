@@ -45,6 +45,8 @@ def attack(here: World, row: Row) -> Seen:
     """Attack once."""
     mark = here.home / "marks" / row.id
     target = here.target(mark)
+    if not target["victim"]:
+        return Seen("broken", "there is no broker to attack")
     after = ""
     with _typed(here, row) as terminal:
         got = here.attacker.attack(row.run, {**target, **terminal})
@@ -122,7 +124,7 @@ def local_control(row: Row, home: Path) -> Seen:
     secret = canary()
     (home / "secret").write_text(secret)
     mark = home / "mark"
-    target = {"state": str(home / "state"), "port": 0, "broker_port": 0, "mark": str(mark),
+    target = {"victim": 0, "own_secret": secret, "state": str(home / "state"), "port": 0, "broker_port": 0, "mark": str(mark),
               "payload": payload_for(mark, home)}  # fmt: skip
     code = _ADD_KEY.format(secret=secret) + channel.program(row.run, target)
     with (home / "secret").open() as inherited:

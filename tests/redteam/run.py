@@ -8,6 +8,7 @@ control failed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import pwd
@@ -22,6 +23,7 @@ BUILD = REPOSITORY / "build"
 for _folder in ("integration", "browser", "providers", "redteam"):
     sys.path.insert(0, str(HERE.parent / _folder))
 
+import by_tests  # noqa: E402
 import table  # noqa: E402
 from levels import LEVELS, Level  # noqa: E402
 from other_user import run_as  # noqa: E402
@@ -49,6 +51,8 @@ def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results
     from campaign import campaign, local_control
 
     results: Results = {}
+    # What these rows attack is the same at every level: once is enough.
+    tests = list(by_tests.verdicts(rows.values()))
     for level in levels:
         if why := level.unavailable():
             print(f"\n{level.name}: not offered here: {why}", flush=True)
@@ -60,7 +64,8 @@ def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results
                 if row.control == "local":
                     seen[row.id] = local_control(row, home / "local")
                     _line(row, "X", seen[row.id])
-        for row, verdict in campaign(level, rows.values(), home / level.name):
+        tested = by_tests.controls(rows.values()) if level.straw else tests
+        for row, verdict in itertools.chain(tested, campaign(level, rows.values(), home / level.name)):
             seen[row.id] = verdict
             goal = "X" if level.straw else row.goal(level.column, root=_root())
             _line(row, goal, verdict)
@@ -92,7 +97,9 @@ def _failed_controls(rows: dict[str, Row], results: Results) -> Iterable[str]:
     """Yield the rows whose attack has not succeeded where nothing defends."""
     for row in rows.values():
         level = "control" if row.control == "local" else row.control
-        if not row.run or row.skip or level not in results or (row.root and not _root()):
+        if level == by_tests.IN_THE_TEST:
+            continue
+        if not (row.run or row.undo) or row.skip or level not in results or (row.root and not _root()):
             continue
         seen = results[level].get(row.id)
         if seen is None or seen.verdict not in ("X", "U"):

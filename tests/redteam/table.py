@@ -40,8 +40,10 @@ class Row:
     """A function of `browser.py`."""
     tests: tuple[str, ...] = ()
     """The tests that hold the row's attack, as pytest names them."""
+    open: bool = False
+    """Whether those tests pass while the attack works: the declared residue."""
     undo: str = ""
-    """The defence in `undo.py` without which those tests must fail: their positive control."""
+    """The defence in `knockout.py` without which those tests must fail: their positive control."""
     control: str = "control"
     """The level, or the way (`local`), in which the attack must succeed."""
     root: bool = False

@@ -209,17 +209,19 @@ def send_signal(t):
 
 
 _IN_NAMESPACE = """
-import ctypes, os, pathlib
+import ctypes, os, pathlib, subprocess
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.unshare({flag}):
     raise OSError(ctypes.get_errno(), "unshare")
-print("CONTROL environ is open " + pathlib.Path("/proc/{pid}/environ").read_text())
+pid = {pid} or subprocess.Popen(["sleep", "9"], env={{"S": "CONTROL {own}"}}).pid
+print("CONTROL environ is open " + pathlib.Path(f"/proc/{{pid}}/environ").read_text())
 """
 
 
 def user_namespace(t):
-    """R41: all capabilities, in a namespace of one's own."""
-    code = _IN_NAMESPACE.format(flag=CLONE_NEWUSER, pid=t["victim"])
+    """R41: all capabilities, in a namespace of one's own; its control reads a process in there."""
+    own = t.get("own_secret", "")
+    code = _IN_NAMESPACE.format(flag=CLONE_NEWUSER, pid=t["victim"], own=own)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise PermissionError(done.stderr.strip().splitlines()[-1])

