@@ -80,9 +80,10 @@ def backend(choice: str) -> Backend | None:
 def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Policy:
     """Return what this server's kernels may reach. Raises `ValueError` for a bad opening."""
     data = Path(paths.jupyter_data_dir())
+    project = Path(os.path.realpath(server.root_dir))
     planned = standard(
         home=Path.home(),
-        project=Path(server.root_dir).absolute(),
+        project=project,
         hidden=[
             state_dir,
             data,
@@ -90,7 +91,7 @@ def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Polic
             paths.jupyter_runtime_dir(),
             *_from_environment("JUPYTER_CONFIG_PATH"),
         ],
-        protected=[*_code_of_the_server(), *_from_environment("JUPYTER_PATH")],
+        protected=[*_code_of_the_server(project), *_from_environment("JUPYTER_PATH")],
         openings=[Opening.parse(text) for text in openings],
     )
     kernelspecs = os.path.realpath(data / "kernels")
@@ -127,6 +128,8 @@ def raise_wall(
         with contextlib.suppress(ValetError, OSError):  # the kernel starts without a broker, too
             await broker().ensure()
 
+    for folder in _forget_writable_imports(planned):
+        log.warning("Modules are not imported from %s any more: kernels write there.", folder)
     wall = Wall(chosen, planned, session(server, lambda: broker().port), ready)
     kernel_manager.enforce(server.kernel_manager, wall)
     for warning in wall.warnings():
@@ -134,11 +137,23 @@ def raise_wall(
     return wall
 
 
-def _code_of_the_server() -> Iterator[str]:
-    """Yield the folders that this process imports from, or may."""
+def _code_of_the_server(project: Path) -> Iterator[str]:
+    """Yield the folders that this process imports from, or may; never the project itself."""
     yield from (sys.prefix, sys.base_prefix, site.getuserbase())
-    yield from (path for path in sys.path if path and Path(path).is_absolute())
     yield str(Path(__file__).parents[2])
+    for path in sys.path:
+        if path and not project.is_relative_to(os.path.realpath(path)):
+            yield path
+
+
+def _forget_writable_imports(planned: Policy) -> list[str]:
+    """Take folders in which kernels can put files off this process's path; return them.
+
+    `python -m jupyter_server` puts the working directory there, which is mostly the project (R62).
+    """
+    forgotten = [path for path in sys.path if planned.mode(os.path.realpath(path)) is Mode.WRITE]
+    sys.path[:] = [path for path in sys.path if path not in forgotten]
+    return forgotten
 
 
 def _from_environment(name: str) -> list[str]:
