@@ -31,9 +31,14 @@ class Hardening:
     """Whether what our server starts, kernels among it, lacks the right to read us all the same."""
 
     @property
+    def closed(self) -> bool:
+        """Whether the broker did to itself all that a process can."""
+        return self.undumpable and self.coreless and self.untraced
+
+    @property
     def complete(self) -> bool:
-        """Whether nothing of it is missing."""
-        return self.undumpable and self.coreless and self.untraced and self.out_of_reach
+        """Whether nothing of it is missing, the others' rights among it."""
+        return self.closed and self.out_of_reach
 
 
 def harden() -> Hardening:

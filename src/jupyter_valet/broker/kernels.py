@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..wire import capability
 from ..wire.errors import ValetError
+from ..wire.isolation import Isolation
 
 MOST_REQUESTS = 128
 """Requests, long polls among them, that one kernel may have under way at once."""
@@ -25,6 +26,8 @@ class Caller:
     kernel_id: str
     notebook: str
     origin: str
+    isolation: Isolation = field(default_factory=Isolation, compare=False)
+    """What the server measured around this kernel."""
 
 
 class Kernels:
@@ -51,6 +54,11 @@ class Kernels:
         if not capability.looks_like_one(token):
             return None
         return self._callers.get(capability.digest(token))
+
+    def isolation_of(self, kernel_id: str) -> Isolation:
+        """Return what the server measured around a kernel; nothing of one that has ended."""
+        known = (c.isolation for c in self._callers.values() if c.kernel_id == kernel_id)
+        return next(known, Isolation())
 
     @contextmanager
     def request_of(self, caller: Caller) -> Iterator[None]:

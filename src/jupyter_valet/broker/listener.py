@@ -114,7 +114,8 @@ class Routes:
         """
         match self.request.method, self.request.path:
             case "GET", ["status"]:
-                return self.services.status(self.request.caller.origin).to_json()
+                caller = self.request.caller
+                return self.services.status(caller.origin, caller.isolation).to_json()
             case "POST", ["connect"]:
                 return self._connect().to_json()
             case "GET", ["connections"]:

@@ -17,6 +17,7 @@ import uvicorn
 from .._version import __version__
 from ..wire import control as wire
 from ..wire.errors import ValetError
+from ..wire.isolation import Isolation
 from ..wire.routes import PAGE_UNLOCK
 from ..wire.views import StatusView
 from .control import Control, describe
@@ -116,6 +117,7 @@ class Broker:
             kernel_id=params["kernel_id"],
             notebook=params["notebook"],
             origin=params["origin"],
+            isolation=Isolation.from_json(params.get("isolation") or {}),
         )
         self._kernels.register(params["digest"], caller)
 

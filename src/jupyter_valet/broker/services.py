@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .._version import __version__
 from ..wire.control import EVENT_AUDIT, StartParams
+from ..wire.isolation import Isolation
 from ..wire.routes import PAGE_CONNECTIONS
 from ..wire.views import StatusView, TransactionView
 from .audit import Audit
@@ -28,6 +29,7 @@ from .toolsets import toolsets
 from .vault import Vault
 
 SERVER_NAME = "jupyter-valet"
+_UNMEASURED = Isolation()
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Services:
 
     vault: Vault
     hardening: Hardening
+    kernels: Kernels
     profiles: dict[str, Profile]
     connections: Connections
     transactions: Transactions
@@ -47,11 +50,13 @@ class Services:
         """Return what the card of `transaction` shows."""
         profile = self.profiles[transaction.provider]
         host = urlsplit(transaction.origin).netloc
-        return transaction.view(f"{SERVER_NAME} at {host}", profile.title, profile.words)
+        view = transaction.view(f"{SERVER_NAME} at {host}", profile.title, profile.words)
+        name, words = self._level(self.kernels.isolation_of(transaction.kernel_id))
+        return replace(view, level=name, level_words=words)
 
-    def status(self, origin: str) -> StatusView:
-        """Return what `%valet` prints."""
-        name, words = level(self.hardening, self.vault.key_source)
+    def status(self, origin: str, isolation: Isolation = _UNMEASURED) -> StatusView:
+        """Return what `%valet` prints, with the level that holds for the kernel that asks."""
+        name, words = self._level(isolation)
         return StatusView(
             version=__version__,
             level=name,
@@ -62,6 +67,9 @@ class Services:
             toolsets=sorted({tool.toolset for tool in self.calls.tools()}),
             connections_url=origin + PAGE_CONNECTIONS,
         )
+
+    def _level(self, isolation: Isolation) -> tuple[str, str]:
+        return level(self.hardening, self.vault.key_source, isolation)
 
 
 @asynccontextmanager
@@ -90,7 +98,15 @@ async def build(
     try:
         async with endpoint:
             yield Services(
-                vault, hardening, known, connections, transactions, calls, consent, endpoint
+                vault,
+                hardening,
+                kernels,
+                known,
+                connections,
+                transactions,
+                calls,
+                consent,
+                endpoint,
             )
     finally:
         await egress.close()

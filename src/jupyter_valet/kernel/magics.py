@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import suppress
+from html import escape
 from typing import Any, NoReturn
 
 from ..wire.errors import ValetError
 from ..wire.views import ConnectionView, ConnectRequest, TransactionView
+from .cards.face import isolation_line
 from .desk import desk
 from .flow import Flow, Verdict, wait
 from .plain_text import one_line
@@ -54,16 +57,33 @@ def _greeting(connection: ConnectionView) -> str:
 
 
 class Accounts(Rows):
-    """The person's connections; no connection is a sentence and not `[]`."""
+    """The person's connections; no connection is a sentence and not `[]`.
+
+    Below them stands the isolation level of this kernel: what their safety rests on.
+    """
+
+    isolation = ""
 
     def __repr__(self) -> str:
-        return super().__repr__() if self else "Nobody is signed in. Type %connect NAME."
+        text = super().__repr__() if self else "Nobody is signed in. Type %connect NAME."
+        return f"{text}\nIsolation {self.isolation}" if self.isolation else text
+
+    def _repr_html_(self) -> str | None:
+        table = super()._repr_html_()
+        if table is None or not self.isolation:
+            return table
+        return f"{table}<p>Isolation {escape(self.isolation)}</p>"
 
 
 def connections(line: str) -> Accounts:
     """Return the person's connections as a table."""
     _no_arguments("connections", line)
-    return Accounts(_row(connection) for connection in current().connections())
+    session = current()
+    accounts = Accounts(_row(connection) for connection in session.connections())
+    with suppress(ValetError):  # the accounts are what was asked for
+        status = session.status(quick=True)
+        accounts.isolation = isolation_line(status.level, status.level_words)
+    return accounts
 
 
 def _row(connection: ConnectionView) -> dict[str, Any]:

@@ -9,7 +9,8 @@ travels as the untouched form body, so no code of the server handles it as a val
 Methods (params -> result)::
 
     start            StartParams                                   -> {"port", "version", "level"}
-    capability.register  {"digest", "kernel_id", "principal", "notebook", "origin"} -> {}
+    capability.register  {"digest", "kernel_id", "principal", "notebook", "origin",
+                          "isolation"?: Isolation}                 -> {}
     capability.revoke    {"kernel_id"}                             -> {}
     page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
     page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)

@@ -84,6 +84,9 @@ class TransactionView(_View):
     """Label of the account, once signed in."""
     error: str = ""
     """Fixed text of what went wrong, once failed."""
+    level: str = ""
+    """The isolation level of the kernel that asks, L0 to L3, as measured."""
+    level_words: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

@@ -84,6 +84,14 @@ def test_the_card_says_what_the_notebook_gets() -> None:
         assert "not given the token" in said
 
 
+def test_the_card_says_the_level_and_what_it_means() -> None:
+    """D4: it is what the broker found for this kernel, and no other words of ours."""
+    told = face(replace(VIEW, level="L2+", level_words="code here may use, and cannot read"))
+    for said in (Page(markup.page(told)).text, markup.text(told)):
+        assert "L2+: code here may use, and cannot read" in said
+    assert "Isolation" not in markup.page(face(VIEW))
+
+
 def test_the_full_url_is_shown_with_its_host_marked() -> None:
     """EC-07, EC-13, EC-15."""
     html = markup.page(face(VIEW))

@@ -199,7 +199,13 @@ def test_no_connection_is_a_sentence(loaded: InteractiveShell) -> None:
     """`[]` says nothing about what to do."""
     found = magic(loaded, "connections")
     assert found == []
-    assert repr(found) == "Nobody is signed in. Type %connect NAME."
+    assert repr(found).splitlines()[0] == "Nobody is signed in. Type %connect NAME."
+
+
+@pytest.mark.usefixtures("broker")
+def test_the_accounts_stand_above_what_their_safety_rests_on(loaded: InteractiveShell) -> None:
+    """D4: the level is shown where connections are."""
+    assert repr(magic(loaded, "connections")).endswith("Isolation L1: no passive reading")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ class Face:
     message: str
     scopes: tuple[str, ...]
     notebook: str
+    isolation: str
+    """The level that the broker found for this kernel, and its words, in one line."""
     link: Link | None
     """None as soon as there is nothing to open any more."""
     status: str
@@ -50,10 +52,16 @@ def face(view: TransactionView, message: str = "", *, closed: bool = False) -> F
         message=said,
         scopes=tuple(_scope(s.name, s.words) for s in view.scopes),
         notebook=one_line(view.notebook, 120),
+        isolation=isolation_line(view.level, view.level_words),
         link=None if over else examine(view.url),
         status=status,
         tone=tone,
     )
+
+
+def isolation_line(level: str, words: str) -> str:
+    """Return the isolation level with its words; nothing where an older broker tells none."""
+    return f"{one_line(level, 8)}: {one_line(words, 300)}" if level else ""
 
 
 def _scope(name: str, words: str) -> str:

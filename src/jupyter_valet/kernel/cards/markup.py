@@ -38,6 +38,7 @@ def facts(face: Face) -> str:
         _row("It says", face.message),
         _list("It may", face.scopes),
         _row("Then", THEN),
+        _row("Isolation", face.isolation),
     ]
     address = _address(face.link) if face.link else ""
     return f'{_style()}{_heading(face)}<dl class="jv-facts">{"".join(rows)}{address}</dl>'
@@ -85,6 +86,7 @@ def text(face: Face) -> str:
     lines += [f"  it says   {unlinked(face.message)}"] if face.message else []
     lines += [f"  it may    {unlinked(scope)}" for scope in face.scopes]
     lines += [f"  then      {THEN}"]
+    lines += [f"  isolation {unlinked(face.isolation)}"] if face.isolation else []
     lines += [f"  host      {face.link.host}"]
     lines += [f"  WARNING   {warning}" for warning in face.link.warnings]
     lines += ["  open this page in your browser to sign in, or to decline:", f"  {face.link.url}"]
