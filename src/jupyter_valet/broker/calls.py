@@ -141,7 +141,7 @@ class _Call:
             return await self.calls._egress.send(
                 self.request,
                 credential,
-                principal=self.caller.principal,
+                principal=f"{self.caller.principal}/{self.caller.kernel_id}",
                 loopback=self.profile.loopback,
                 provider=self.profile.title,
                 placement=self.profile.placed(connection.account.label),

@@ -169,8 +169,8 @@ class Routes:
     async def _disconnect(self, connection: str) -> dict[str, Any]:
         revoke = self.request.query.get("revoke") == "true"
         caller = self.request.caller
-        await self.services.connections.end(caller.principal, connection, revoke=revoke)
-        return {}
+        ended = await self.services.connections.end(caller.principal, connection, revoke=revoke)
+        return {"ended": ended}
 
     async def _watch(self, transaction_id: str) -> TransactionView:
         transaction = self._own(transaction_id)

@@ -49,6 +49,10 @@ def run_add(arguments: argparse.Namespace) -> int:
     """Ask for the app and store it."""
     known = _known(arguments.name, arguments.issuer)
     profile = known[arguments.name]
+    if profile.keyed:
+        raise ValetError(
+            "usage", what=f"{profile.name} takes an API key, no app", usage=f"%connect {profile.name}"
+        )
     print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
     print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
     app = _ask(profile)

@@ -119,8 +119,8 @@ def disconnect(line: str) -> None:
             "usage", what=f"There are {len(meant)}: {one_line(choices)}", usage=_DISCONNECT
         )
     for connection in meant:
-        session.disconnect(connection.id, revoke=options.revoke)
-        print(_farewell(connection, revoked=options.revoke))
+        ended = session.disconnect(connection.id, revoke=options.revoke)
+        print(_farewell(connection, ended))
 
 
 def _names(connection: ConnectionView) -> set[str]:
@@ -128,10 +128,18 @@ def _names(connection: ConnectionView) -> set[str]:
     return {connection.id, connection.provider, connection.account, both}
 
 
-def _farewell(connection: ConnectionView, *, revoked: bool) -> str:
+def _farewell(connection: ConnectionView, ended: str) -> str:
     title = one_line(connection.provider_title or connection.provider, 60)
-    end = "forgotten here, and revoked there" if revoked else "forgotten here"
+    end = _ENDS.get(ended, "forgotten here")
+    if ended == "not_confirmed" and connection.kind == "api_key":
+        end = "forgotten here; the key itself is good until you delete it there"
     return f"{title}: {one_line(connection.account, 120)} is {end}."
+
+
+_ENDS = {
+    "revoked": "forgotten here, and revoked there",
+    "not_confirmed": "forgotten here; that it is revoked there was not confirmed",
+}
 
 
 def valet(line: str) -> None:

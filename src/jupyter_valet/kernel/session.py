@@ -110,11 +110,15 @@ class Session:
         found = self._get(routes.CONNECTIONS, quick=quick).get("connections", [])
         return [_parsed(ConnectionView, c) for c in found]
 
-    def disconnect(self, connection: str, *, revoke: bool) -> None:
-        """Forget a connection; with `revoke`, at the provider too."""
+    def disconnect(self, connection: str, *, revoke: bool) -> str:
+        """Forget a connection; with `revoke`, at the provider too.
+
+        Returns `forgotten`, `revoked`, or `not_confirmed` when the provider did not say that it
+        revoked it.
+        """
         query = "?revoke=true" if revoke else ""
         path = f"{routes.CONNECTIONS}/{quote(connection, safe='')}{query}"
-        self._json(Request("DELETE", path, repeatable=True))
+        return str(self._json(Request("DELETE", path, repeatable=True)).get("ended", "forgotten"))
 
     def status(self, *, quick: bool = False) -> StatusView:
         """Return what `%valet` prints; `quick` does not wait for a restart."""

@@ -8,6 +8,7 @@ Broker listener (loopback, bearer capability on every request)::
     DELETE          /transactions/{id}?action=      "decline" or "cancel"
     GET             /connections                    {"connections": [ConnectionView]}
     DELETE          /connections/{id}?revoke=true   forget here, and revoke at the provider if asked
+                                                    -> {"ended": forgotten|revoked|not_confirmed}
     GET             /status                         StatusView
 
 Jupyter listener (below `base_url`; a person's browser): see the `PAGE_*` names.

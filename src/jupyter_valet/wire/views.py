@@ -109,9 +109,12 @@ class ConnectionView(_View):
     created_at: float = 0.0
     last_used_at: float = 0.0
     status: str = "active"
-    """`active`, or `needs_login` when the provider refused to refresh."""
+    """`active`, `needs_login` when the provider refused the credential, or `suspended` when its
+    answers contained it."""
     reason: str = ""
-    """Why it needs a login, in words."""
+    """Why it is not active, in words."""
+    kind: str = "oauth"
+    """`oauth`, or `api_key`: a key that the person typed, which only they can revoke."""
 
 
 @dataclass(frozen=True)

@@ -122,4 +122,5 @@ def view(connection: Connection, profile: Profile | None) -> ConnectionView:
         last_used_at=connection.last_used_at,
         status=connection.status if current else NEEDS_LOGIN,
         reason=connection.reason if current else SETTINGS_CHANGED,
+        kind=profile.kind if profile else "oauth",
     )

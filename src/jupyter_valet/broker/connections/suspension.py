@@ -16,10 +16,7 @@ from .held import Held
 MOST_HITS = 3
 """Answers with the credential in them, after which a connection is suspended."""
 
-REASON = (
-    f"it is suspended, because {MOST_HITS} answers contained its credential; sign in again "
-    "to use it, and do not call that endpoint"
-)
+REASON = f"{MOST_HITS} answers contained its credential, so it is suspended until you sign in again"
 
 
 def count(held: Held, id: str) -> Record | None:

@@ -74,7 +74,7 @@ class Egress:
         placement: Placement = BEARER,
         never: Denied = _NEVER,
     ) -> Response:
-        """Make the request in the name of `principal` and return the answer.
+        """Make the request for `principal`, who shares no connection, and return the answer.
 
         A redirect of a GET is followed at most three times, and only to the same origin; any other
         is returned as it is (L7, R113). `provider` is the name in error texts, `placement` where

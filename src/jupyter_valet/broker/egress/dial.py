@@ -1,7 +1,7 @@
 """Connections for tool calls: only to vetted addresses, and shared with nobody.
 
-A pool belongs to one person and one origin: on a shared connection one caller's bytes can become
-part of the next caller's exchange (R129).
+A pool belongs to one kernel of one person and to one origin: on a shared connection one caller's
+bytes can become part of the next caller's exchange (R129).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -65,6 +66,21 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
     )
 
 
+class QuietConnector(aiohttp.TCPConnector):
+    """Uses a connection again only if nothing was said on it since the last answer's end.
+
+    aiohttp takes bytes that come in between for the answer to the next request. A server that can
+    be made to split an answer in two would so answer somebody else (R133).
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (connection := await super()._get(key, traces)) is not None:
+            if not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+
 class Pools:
     """The open sessions, by destination."""
 
@@ -97,7 +113,7 @@ class Pools:
         # aiohttp does not ask a resolver about a host that is a number.
         if host.rpartition(".")[2].isdigit() and not permitted(host, loopback=destination.loopback):
             raise AddressRefused(host)
-        connector = aiohttp.TCPConnector(
+        connector = QuietConnector(
             resolver=VettedResolver(destination),
             use_dns_cache=False,
             keepalive_timeout=_KEEPALIVE,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..egress.origin import Origin
+from ..egress.request import METHODS
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -59,6 +60,8 @@ class Operation:
         placeholders = set(_PLACEHOLDER.findall(self.path))
         if not _NAME.fullmatch(self.name) or in_path != placeholders:
             raise ValueError(f"operation {self.name!r} does not fit its path {self.path!r}")
+        if self.method not in METHODS:
+            raise ValueError(f"operation {self.name!r} has no method of an API")
 
     @property
     def access(self) -> Literal["read", "write"]:
