@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,12 +137,14 @@ def jupyter_server(
     fake: bool = True,
     environ: Mapping[str, str] | None = None,
     state: str = "state",
+    command: Sequence[str] = (),
+    cwd: Path | None = None,
 ) -> Iterator[Server]:
     """Run `jupyter server` with the extension until the block ends."""
     root, record = home / "work", home / "broker.jsonl"
     for folder in (root, home / "runtime", home / "config"):
         folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(HERE / "fake_broker.py"), str(record), provider]
+    broker = [sys.executable, str(HERE / "fake_broker.py"), str(record), provider]
     (home / "config" / "jupyter_server_config.py").write_text(
         f"c.ServerApp.base_url = {base!r}\n"
         f"c.ServerApp.root_dir = {str(root)!r}\n"
@@ -151,16 +153,17 @@ def jupyter_server(
         " 'jupyter_lsp': False, 'notebook': False, 'notebook_shim': False}\n"
         f"c.ValetExtension.state_dir = {str(home / state)!r}\n"
         "c.ValetExtension.key_source = 'file'\n"
-        + (f"c.ValetExtension.broker_command = {command!r}\n" if fake else "")
+        + (f"c.ValetExtension.broker_command = {broker!r}\n" if fake else "")
         + config
     )
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
+                *(command or (sys.executable, "-m", "jupyter_server")),
+                *("--no-browser", "--allow-root"),
                 *("--ServerApp.port=0", "--ServerApp.ip=127.0.0.1"),
             ],
-            cwd=root,
+            cwd=cwd or root,
             env=_environment(home, environ or {}),
             stdin=subprocess.DEVNULL,
             stdout=log,

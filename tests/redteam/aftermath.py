@@ -39,6 +39,7 @@ def _environ(world: World, **more: str) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime2"),
         "IPYTHONDIR": str(home / "ipython"),
+        **world.level.environ(),
         **more,
     }
 
@@ -69,7 +70,7 @@ def _next_server(world: World, mark: Path, command: list[str], **environ: str) -
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--no-browser", "--allow-root", "--ServerApp.port=0"],
-            cwd=world.level.start_in(world.root),
+            cwd=world.level.start_in(world.home),
             env=_environ(world, **environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -90,7 +91,7 @@ def _next_server(world: World, mark: Path, command: list[str], **environ: str) -
 
 def next_server(world: World, mark: Path) -> str:
     """R30, R60, R61, R62."""
-    return _next_server(world, mark, world.level.start_command())
+    return _next_server(world, mark, world.level.start_command(world.root))
 
 
 def next_server_by_script(world: World, mark: Path) -> str:

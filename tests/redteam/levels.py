@@ -6,11 +6,11 @@ What a level offers is measured by the rows, never taken from here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-LOCKDOWN = Path(__file__).parents[2] / "jupyter_config" / "lockdown"
+from jupyter_valet.cli import lab
+from jupyter_valet.server.app import ValetExtension
 
 _STOCK = """
 c.ServerApp.jpserver_extensions = {'jupyter_valet': True, 'jupyterlab': True, 'jupyter_lsp': True,
@@ -33,29 +33,32 @@ class Level:
     words: str
     key_source: str = "passphrase"
     config: str = _STOCK
-    sandbox: str = ""
+    sandbox: str = "off"
     lockdown: bool = False
-    arguments: tuple[str, ...] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
     straw: bool = False
 
-    def start_command(self) -> list[str]:
+    def start_command(self, project: Path) -> list[str]:
         """Return how a person starts the server at this level."""
+        if self.lockdown:
+            return lab.command("jupyter_server", project, [])
         return [sys.executable, "-m", "jupyter_server"]
 
-    def start_in(self, project: Path) -> Path:
-        """Return where a person is when they start it: the project's folder."""
-        return project
+    def start_in(self, home: Path) -> Path:
+        """Return where it runs: the project's folder, or as `jupyter valet lab` has it."""
+        if not self.lockdown:
+            return home / "work"
+        (home / "empty").mkdir(exist_ok=True)
+        return home / "empty"
+
+    def environ(self) -> dict[str, str]:
+        """Return what the way of starting adds to the environment."""
+        return lab.environ({}) if self.lockdown else {}
 
     def unavailable(self) -> str:
         """Return why this machine or this product cannot offer the level yet, or nothing."""
-        if self.sandbox:
-            from jupyter_valet.server.app import ValetExtension
-
+        if self.sandbox != "off":
             if not ValetExtension.class_traits().get("sandbox"):
                 return "the product has no sandbox yet (ValetExtension.sandbox)"
-        if self.lockdown and not LOCKDOWN.is_dir():
-            return "the product has no lockdown profile yet"
         return ""
 
 
@@ -73,15 +76,16 @@ LEVELS = {
         Level("L0", "L0", "as installed, where there is no keyring: a key file", "file"),
         Level("L1", "L1", "the key from a passphrase"),
         Level("L1-keyring", "L1", "the key from the system's keyring", "keyring"),
-        Level("L2", "L2", "L1 with sandboxed kernels, stock server", sandbox="auto"),
+        Level("L2", "L2", "L1 with kernels behind Landlock, stock server", sandbox="landlock"),
+        Level("L2-bwrap", "L2", "the same with bubblewrap, no network", sandbox="bubblewrap"),
         Level(
-            "L2+", "L2+", "L2 with the lockdown profile", sandbox="auto", lockdown=True
+            "L2+", "L2+", "L2 with the lockdown profile", sandbox="landlock", lockdown=True
         ),
         Level(
-            "L2+strict",
+            "L2+bwrap",
             "L2+",
             "bubblewrap without a network, with the lockdown profile",
-            sandbox="strict",
+            sandbox="bubblewrap",
             lockdown=True,
         ),
     )

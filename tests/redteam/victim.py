@@ -23,6 +23,8 @@ from jupyter_process import TOKEN, Server, jupyter_server
 from levels import Level
 from signing_person import PASSPHRASE, sign_in, unlock
 
+from jupyter_valet.server.app import ValetExtension
+
 HERE = Path(__file__).parent
 SYSTEM_PYTHON = "/usr/bin/python3"
 NOTEBOOK = "notes/attacker.ipynb"
@@ -174,6 +176,8 @@ def world(level: Level, home: Path) -> Iterator[World]:
                 fake=False,
                 config=_config(level, home, here),
                 environ=_environ(level, home, desktop, planted),
+                command=level.start_command(home / "work"),
+                cwd=level.start_in(home),
             )
         )
         attacker = channel.start(server, NOTEBOOK)
@@ -221,7 +225,7 @@ def _config(level: Level, home: Path, here: Issuer) -> str:
         "c.KernelSpecManager.allowed_kernelspecs = {'python3', 'evil'}",
         _INSIDE.format(folder=str(home / "inside")),
     ]
-    if level.sandbox:
+    if ValetExtension.class_traits().get("sandbox"):
         lines.append(f"c.ValetExtension.sandbox = {level.sandbox!r}")
     return "\n".join(lines) + "\n"
 
@@ -237,7 +241,7 @@ def _environ(
         "JPY_API_TOKEN": planted["jpy"],
         "GITHUB_TOKEN": planted["github"],
         "DATABASE_PASSWORD": planted["database"],
-        **level.environ,
+        **level.environ(),
     }
 
 
