@@ -27,7 +27,7 @@ from . import environment
 from .backends import Backend
 from .backends.base import Session, Start
 from .policy import Mode, Policy
-from .ports import KERNEL_PORTS, free_address
+from .ports import BROWSERS_REFUSE, KERNEL_PORTS, LOCAL_PORTS, free_address
 from .workspace import Workspace, Workspaces
 
 ATTEMPTS = Path(__file__).parent / "inside" / "attempts.py"
@@ -133,7 +133,9 @@ def _probe(
 ) -> Report:
     with _victims(arena, workspace) as targets:
         targets = {**targets, "variable": variable}
-        session = Session(own_ports=frozenset({int(str(targets["port"]))}))
+        session = Session(
+            own_ports=frozenset({int(str(targets["port"]))}), channel=backend.channel(workspace)
+        )
         hidden, protected = arena / "hidden", arena / "protected"
         inner = policy.with_modes({str(hidden): Mode.HIDDEN, str(protected): Mode.READ})
         described = workspace.temporary / "targets.json"
@@ -195,7 +197,8 @@ def _visit(process: subprocess.Popen[bytes], rendezvous: Path) -> None:
         with contextlib.suppress(OSError, ValueError):
             port = int(rendezvous.read_text())
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                if port not in BROWSERS_REFUSE:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
             finally:
                 rendezvous.unlink()
         time.sleep(0.02)
@@ -214,6 +217,7 @@ def _victims(arena: Path, workspace: Workspace) -> Iterator[dict[str, object]]:
         address = int(victim.stdout.readline())
         jupyter = _listener(stack, ("127.0.0.1", 0))
         kernel = _listener(stack, (free_address(), KERNEL_PORTS[0]))
+        _listener(stack, (kernel.getsockname()[0], LOCAL_PORTS[0]))
         abstract = f"jupyter-valet-{secrets.token_hex(8)}"
         _listener(stack, "\0" + abstract, socket.AF_UNIX)
         by_path, datagram = arena / "sockets" / "bus", arena / "sockets" / "log"
@@ -227,6 +231,7 @@ def _victims(arena: Path, workspace: Workspace) -> Iterator[dict[str, object]]:
             "port": jupyter.getsockname()[1],
             "kernel_address": kernel.getsockname()[0],
             "kernel_port": KERNEL_PORTS[0],
+            "local_port": LOCAL_PORTS[0],
             "abstract_socket": abstract,
             "path_socket": str(by_path),
             "path_datagram": str(datagram),

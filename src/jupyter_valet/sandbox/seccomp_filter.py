@@ -34,6 +34,9 @@ MISSING = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 """Fail with ENOSYS, as if this Linux had none, so that libraries fall back to calls that can be
 judged: io_uring makes sockets past any filter (R07), clone3's flags lie in memory."""
 
+SUPERVISED = ("bind", "connect", "listen")
+"""Judged by a supervisor: their addresses lie in memory."""
+
 NEW_USER = 0x10000000
 _FASTOPEN = 0x20000000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -49,8 +52,8 @@ FASTOPEN_FLAGS = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 def build(machine: Architecture, *, unix: bool, supervised: bool) -> bytes:
     """Return the filter for `machine`.
 
-    `unix` allows stream sockets of AF_UNIX; `supervised` lets a supervisor judge `listen` and
-    `connect`. Without a supervisor, `unix` needs a mount namespace with no foreign sockets in it.
+    `unix` allows stream sockets of AF_UNIX; `supervised` lets a supervisor judge `SUPERVISED`.
+    Without a supervisor, `unix` needs a mount namespace with no foreign sockets in it.
     """
     program = _native_only(machine)
     for name in REFUSED:
@@ -60,8 +63,8 @@ def build(machine: Architecture, *, unix: bool, supervised: bool) -> bytes:
     for name, body in _by_argument(unix=unix).items():
         program += _call(machine, name, body)
     if supervised:
-        program += _call(machine, "listen", bpf.answer(bpf.ASK))
-        program += _call(machine, "connect", bpf.answer(bpf.ASK))
+        for name in SUPERVISED:
+            program += _call(machine, name, bpf.answer(bpf.ASK))
     return bpf.encode(program + bpf.answer(bpf.ALLOW))
 
 

@@ -15,7 +15,7 @@ from .. import carve, seccomp_filter
 from ..launch import landlock
 from ..launch.plan import LaunchPlan
 from ..policy import Mode, Policy
-from ..ports import KERNEL_PORTS, free_address
+from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_address
 from ..workspace import Workspace
 from .base import Channel, Session, Start, Unsuitable, architecture, launcher
 
@@ -52,21 +52,20 @@ class Landlock:
         machine = architecture()
         own = policy.with_modes({str(workspace.path): Mode.WRITE})
         denied = (session.own_ports | {*KERNEL_PORTS}) - policy.connect - {session.broker_port}
-        listening = {*policy.listen}
-        if session.channel is not None:
-            listening |= {*session.channel.ports}
         program = seccomp_filter.build(machine, unix=True, supervised=True)
         plan = LaunchPlan(
             paths=carve.rules(own),
             files=landlock.EVERY_FILE_RIGHT,
             scopes=landlock.SCOPES,
-            bind_ports=sorted(listening),
+            loopback=session.channel.address if session.channel else "127.0.0.1",
+            own_ports=[*session.channel.ports] if session.channel else [],
+            local_ports=[*LOCAL_PORTS],
+            opened_ports=sorted(policy.listen),
             denied_ports=sorted(denied),
             ports_fd=self._ports(denied),
             program=base64.b64encode(program).decode(),
-            listen_ports=sorted(listening),
             socket_roots=[str(workspace.temporary)],
-            supervised={name: machine.numbers[name] for name in ("listen", "connect")},
+            supervised={name: machine.numbers[name] for name in seccomp_filter.SUPERVISED},
         )
         return Start([*launcher(plan.to_argument()), *command], descriptors=(plan.ports_fd,))
 

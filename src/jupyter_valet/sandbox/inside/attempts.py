@@ -283,6 +283,12 @@ def _(t: Any) -> None:
         client.connect((t["kernel_address"], t["kernel_port"]))
 
 
+@attempt("R34 connect to what runs in another kernel")
+def _(t: Any) -> None:
+    with _tcp() as client:
+        client.connect((t["kernel_address"], t["local_port"]))
+
+
 @attempt("R80 listen on a port of its own")
 def _(t: Any) -> None:
     with socket.socket() as server:

@@ -64,7 +64,8 @@ def confine(plan: LaunchPlan) -> None:
     rules = landlock.ruleset(files=plan.files, ports=landlock.BIND_TCP, scopes=plan.scopes)
     for path, rights in plan.paths:
         landlock.allow_path(rules, path, rights)
-    landlock.allow_ports(rules, landlock.BIND_TCP, plan.bind_ports)
+    bindable = {*plan.own_ports, *plan.local_ports, *plan.opened_ports}
+    landlock.allow_ports(rules, landlock.BIND_TCP, bindable)
     landlock.restrict_self(rules)
     ports = plan.ports_fd if plan.ports_fd >= 0 else landlock.every_port_but(plan.denied_ports)
     landlock.restrict_self(ports)
@@ -75,6 +76,7 @@ def confine(plan: LaunchPlan) -> None:
 def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
     """Fork: the child becomes the kernel, this process its supervisor. Does not return."""
     from jupyter_valet.sandbox.launch import supervisor
+    from jupyter_valet.sandbox.launch.addresses import Loopback
 
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
     ours, theirs = socket.socketpair()
@@ -93,9 +95,13 @@ def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
     if not received:
         supervisor.end_like(os.waitpid(kernel, 0)[1])
     rules = supervisor.Rules(
-        listen_call=plan.supervised["listen"],
-        connect_call=plan.supervised["connect"],
-        listen_ports=frozenset(plan.listen_ports),
+        calls={number: name for name, number in plan.supervised.items()},
+        loopback=Loopback(
+            address=plan.loopback,
+            own=frozenset(plan.own_ports),
+            local=tuple(plan.local_ports),
+            opened=frozenset(plan.opened_ports),
+        ),
         socket_roots=[(root, _folder(root)) for root in plan.socket_roots],
     )
     status = supervisor.supervise(received[0], kernel, rules)

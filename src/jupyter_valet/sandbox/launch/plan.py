@@ -28,18 +28,23 @@ class LaunchPlan:
     files: int = 0
     """The file rights that Landlock handles."""
     scopes: int = 0
-    bind_ports: list[int] = field(default_factory=list)
-    """TCP ports to bind; with `scopes` no other may be bound."""
+    loopback: str = ""
+    """The kernel's own loopback address."""
+    own_ports: list[int] = field(default_factory=list)
+    """TCP ports for its messages with the server."""
+    local_ports: list[int] = field(default_factory=list)
+    """TCP ports for what runs in it, at its own loopback address."""
+    opened_ports: list[int] = field(default_factory=list)
+    """TCP ports to listen on by the person's decision. No others can be bound."""
     denied_ports: list[int] = field(default_factory=list)
     """TCP ports that no connection may go to, at any address."""
     ports_fd: int = -1
     """An inherited ruleset that says the same, so that it need not be made again."""
     program: str = ""
     """The seccomp filter, base64."""
-    listen_ports: list[int] = field(default_factory=list)
     socket_roots: list[str] = field(default_factory=list)
     supervised: dict[str, int] = field(default_factory=dict)
-    """Call numbers of `listen` and `connect`, when the filter asks a supervisor about them."""
+    """Call numbers of `bind`, `connect` and `listen`, when the filter asks about them."""
     ignore_interrupts: bool = False
     relay: Relay | None = None
     variables: dict[str, str] = field(default_factory=dict)

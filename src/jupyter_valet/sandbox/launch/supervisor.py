@@ -2,9 +2,10 @@
 
 A seccomp filter sees numbers, not addresses, and Landlock lets two things pass that matter here:
 `connect` to a UNIX socket by its path (until ABI 9), which is the session bus, and `listen` on a
-socket that was never bound, which is a port a browser can reach (R80). So these calls wait for the
-supervisor. It copies the descriptor and the address, judges the copies, and makes the call on the
-copies itself: nothing that the kernel changes meanwhile counts (seccomp_unotify(2), "TOCTOU").
+socket that was never bound, which is a port a browser can reach (R80). So `bind`, `connect` and
+`listen` wait for the supervisor. It copies the descriptor and the address, judges the copies, and
+makes the call on the copies itself: nothing that the kernel changes meanwhile counts
+(seccomp_unotify(2), "TOCTOU").
 
 It is inside the kernel's own Landlock domain, without capabilities, so a TCP connection that it
 makes is one that the kernel may make; and the kernel is in a domain nested in it, so the kernel
@@ -23,15 +24,19 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import system
+from . import addresses, system
+from .addresses import Loopback
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _PIDFD_THREAD = os.O_EXCL
 _NO_SYMLINKS, _BENEATH = 0x04, 0x08
 _LONGEST_ADDRESS = 128
+_CONTINUE = 1
+_GO_ON = -1
+"""Stands for: the caller may make the call itself."""
 _INET = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -39,9 +44,9 @@ _INET = (socket.AF_INET, socket.AF_INET6)
 class Rules:
     """What the supervisor allows; call numbers are those of this machine."""
 
-    listen_call: int
-    connect_call: int
-    listen_ports: frozenset[int]
+    calls: Mapping[int, str]
+    """`bind`, `connect` and `listen` by their numbers."""
+    loopback: Loopback
     socket_roots: Sequence[tuple[str, int]]
     """Folders, open, whose UNIX sockets may be connected to."""
 
@@ -90,13 +95,14 @@ def _take(listener: int, rules: Rules) -> None:
     except OSError as error:
         _answer(listener, call, error.errno or errno.EPERM)
         return
-    if call.number == rules.listen_call:
-        _finish(listener, call, fd, _listen, rules)
-    elif call.number == rules.connect_call:
-        _connect_soon(listener, call, fd, rules)
+    act = _ACTS.get(rules.calls.get(call.number, ""))
+    if act is _connect and os.get_blocking(fd):  # it may wait for an answer from far away
+        finish = threading.Thread(
+            target=_finish, args=(listener, call, fd, act, rules), daemon=True
+        )
+        finish.start()
     else:
-        os.close(fd)
-        _answer(listener, call, errno.ENOSYS)
+        _finish(listener, call, fd, act or _unknown, rules)
 
 
 def _descriptor_of(call: Call) -> int:
@@ -108,19 +114,8 @@ def _descriptor_of(call: Call) -> int:
         os.close(process)
 
 
-def _connect_soon(listener: int, call: Call, fd: int, rules: Rules) -> None:
-    """Connect here and now, or in a thread when the socket is one that waits."""
-    if os.get_blocking(fd):
-        threading.Thread(
-            target=_finish, args=(listener, call, fd, _connect, rules), daemon=True
-        ).start()
-    else:
-        _finish(listener, call, fd, _connect, rules)
-
-
-def _finish(listener: int, call: Call, fd: int, act: object, rules: Rules) -> None:
+def _finish(listener: int, call: Call, fd: int, act: Act, rules: Rules) -> None:
     try:
-        assert callable(act)
         error = act(listener, call, fd, rules)
     except OSError as caught:
         error = caught.errno or errno.EPERM
@@ -132,7 +127,8 @@ def _finish(listener: int, call: Call, fd: int, act: object, rules: Rules) -> No
 
 
 def _answer(listener: int, call: Call, error: int) -> None:
-    reply = struct.pack("=QqiI", call.id, 0, -error, 0)
+    flags = _CONTINUE if error == _GO_ON else 0
+    reply = struct.pack("=QqiI", call.id, 0, 0 if flags else -error, flags)
     with contextlib.suppress(OSError):  # the caller was interrupted or killed
         fcntl.ioctl(listener, _SEND, reply)
 
@@ -142,28 +138,78 @@ def _still_waiting(listener: int, call: Call) -> None:
     fcntl.ioctl(listener, _VALID, struct.pack("=Q", call.id))
 
 
+def _unknown(listener: int, call: Call, fd: int, rules: Rules) -> int:
+    return errno.ENOSYS
+
+
+def _bind(listener: int, call: Call, fd: int, rules: Rules) -> int:
+    """Bind a TCP socket where the kernel may listen; the caller binds everything else itself.
+
+    Letting the caller go on is safe, though it may swap the descriptor: Landlock judges the folder
+    of a UNIX socket and the port of a TCP socket once more.
+    """
+    if not _is_tcp(fd):
+        return _GO_ON
+    address = _address_of(call)
+    _still_waiting(listener, call)
+    error = errno.EACCES
+    for candidate in addresses.to_bind(address, rules.loopback):
+        error = system.bind(fd, candidate)
+        if error != errno.EADDRINUSE:
+            break
+    return errno.EADDRNOTAVAIL if error == errno.EINVAL else error
+
+
 def _listen(listener: int, call: Call, fd: int, rules: Rules) -> int:
     _still_waiting(listener, call)
+    if _is_tcp(fd):
+        error = _bound(fd, rules.loopback)
+        if error:
+            return error
     with socket.socket(fileno=os.dup(fd)) as ours:
-        if ours.family in _INET and ours.getsockname()[1] not in rules.listen_ports:
-            return errno.EACCES
-        backlog = min(call.arguments[1] & 0x7FFFFFFF, socket.SOMAXCONN)
-        ours.listen(backlog)
+        ours.listen(min(call.arguments[1] & 0x7FFFFFFF, socket.SOMAXCONN))
     return 0
+
+
+def _bound(fd: int, loopback: Loopback) -> int:
+    """Bind a socket that listens without having been bound; refuse a port that is not allowed."""
+    with socket.socket(fileno=os.dup(fd)) as ours:
+        port, family = ours.getsockname()[1], ours.family
+    if port in loopback.own or port in loopback.local or port in loopback.opened:
+        return 0
+    if port:
+        return errno.EACCES
+    error = errno.EADDRINUSE
+    for number in loopback.local:
+        error = system.bind(fd, addresses.encode(family, loopback.address, number))
+        if error != errno.EADDRINUSE:
+            break
+    return error
 
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     address = _address_of(call)
     _still_waiting(listener, call)
-    family = _family(fd)
-    if family == socket.AF_UNIX:
+    if _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX:
         return _connect_unix(fd, address, rules)
+    if _is_tcp(fd):
+        address = addresses.to_connect(address, rules.loopback)
     return system.connect(fd, address)
 
 
-def _family(fd: int) -> int:
+def _is_tcp(fd: int) -> bool:
+    return (
+        _option(fd, socket.SO_DOMAIN) in _INET and _option(fd, socket.SO_TYPE) == socket.SOCK_STREAM
+    )
+
+
+def _option(fd: int, option: int) -> int:
     with socket.socket(fileno=os.dup(fd)) as ours:
-        return ours.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+        return ours.getsockopt(socket.SOL_SOCKET, option)
+
+
+Act = Callable[[int, Call, int, Rules], int]
+_ACTS: Mapping[str, Act] = {"bind": _bind, "connect": _connect, "listen": _listen}
 
 
 def _address_of(call: Call) -> bytes:

@@ -55,6 +55,12 @@ def connect(fd: int, address: bytes) -> int:
     return 0 if result == 0 else ctypes.get_errno()
 
 
+def bind(fd: int, address: bytes) -> int:
+    """Bind to a raw address; return 0 or the error number."""
+    result = int(_libc.bind(ctypes.c_int(fd), address, ctypes.c_uint(len(address))))
+    return 0 if result == 0 else ctypes.get_errno()
+
+
 def capset_none() -> None:
     """Give up every capability of this process."""
     header = (0x20080522).to_bytes(4, "little") + bytes(4)
