@@ -35,6 +35,11 @@ class Walled(KernelManager):
     wall: Wall
     _tenant: Tenant | None = None
 
+    @property
+    def behind(self) -> bool:
+        """Whether the command that starts this kernel is the wall's."""
+        return self._tenant is not None and self._tenant.start is not None
+
     async def _async_pre_start_kernel(self, **kw: Any) -> Any:
         try:
             if self._tenant is None:

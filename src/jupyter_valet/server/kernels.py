@@ -14,7 +14,7 @@ from jupyter_server.utils import ensure_async
 from ..wire import capability
 from ..wire import env as valet_env
 from ..wire.errors import ValetError
-from . import identity
+from . import identity, isolation
 from .origin import Origins
 from .supervisor import Supervisor
 
@@ -31,9 +31,12 @@ class Kernels:
         self._principals: dict[str, str] = {}
         self._seen_at: dict[str, str] = {}
 
-    async def introduce(self, kernel_id: str, environ: Mapping[str, str]) -> dict[str, str]:
+    async def introduce(
+        self, kernel_id: str, environ: Mapping[str, str], manager: Any = None
+    ) -> dict[str, str]:
         """Register a new capability; return the variables by which the kernel finds the broker.
 
+        `manager` is the kernel's, about to start it: it knows the wall.
         A restarted kernel keeps its person, whoever pressed the button. Raises `ValetError`.
         """
         handler = CallContext.get(CallContext.JUPYTER_HANDLER)
@@ -47,6 +50,7 @@ class Kernels:
             "principal": principal,
             "notebook": await self._notebook(kernel_id, environ),
             "origin": self._origin(kernel_id, handler),
+            "isolation": isolation.around(self._serverapp, manager).to_json(),
         }
         await self._supervisor.register(kernel_id, facts)
         self._principals[kernel_id] = principal

@@ -27,7 +27,7 @@ class ValetProvisioner(LocalProvisioner):
         env = environment.for_kernel(kwargs["env"], withheld)
         if valet is not None:
             try:
-                env.update(await valet.kernels.introduce(self.kernel_id, env))
+                env.update(await valet.kernels.introduce(self.kernel_id, env, self.parent))
             except (ValetError, OSError) as error:
                 self.log.warning(
                     "Kernel %s starts without jupyter-valet: %s", self.kernel_id, error

@@ -1,0 +1,120 @@
+"""The level that a kernel is told is what the server measured around that very kernel (D4)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websocket
+from jupyter_process import REPOSITORY, TOKEN, Server, jupyter_server
+
+from jupyter_valet.sandbox.backends import Landlock, Unsuitable
+
+ASK = """
+from jupyter_valet.kernel.session import current
+status = current().status()
+print(status.level + "|" + status.level_words)
+"""
+
+PROFILE = REPOSITORY / "jupyter_config" / "lockdown" / "jupyter_server_config.py"
+LOCKED = "import os; os.chdir('/')\n" + PROFILE.read_text()
+"""The profile, started outside the project, as its documentation says."""
+
+
+def _walls() -> bool:
+    with contextlib.suppress(Unsuitable):
+        Landlock().check()
+        return True
+    return False
+
+
+walled = pytest.mark.skipif(not _walls(), reason="Landlock is not here")
+
+
+def told(server: Server, code: str = ASK) -> str:
+    """Start a kernel as JupyterLab does, run a cell in it, and return what it printed."""
+    body = {"path": "a.ipynb", "name": "a", "type": "notebook", "kernel": {"name": "python3"}}
+    kernel = server.api("POST", "api/sessions", body)["kernel"]["id"]
+    url = f"{server.url}api/kernels/{kernel}/channels".replace("http", "ws", 1)
+    channel = websocket.create_connection(url, header=[f"Authorization: token {TOKEN}"], timeout=60)
+    with contextlib.closing(channel):
+        message_id = uuid.uuid4().hex
+        channel.send(json.dumps(_execute(message_id, code)))
+        return "".join(_printed(channel, message_id))
+
+
+def _execute(message_id: str, code: str) -> dict[str, Any]:
+    header = {"msg_id": message_id, "msg_type": "execute_request", "session": "s", "username": "",
+              "version": "5.3", "date": "2026-01-01T00:00:00Z"}  # fmt: skip
+    content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+    return {"channel": "shell", "header": header, "parent_header": {}, "metadata": {},
+            "content": content}  # fmt: skip
+
+
+def _printed(channel: websocket.WebSocket, message_id: str) -> Iterator[str]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        message = json.loads(channel.recv())
+        if message["parent_header"].get("msg_id") != message_id:
+            continue
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "stream":
+            yield content["text"]
+        elif kind == "error":
+            yield f"{content['ename']}: {content['evalue']}"
+        elif kind == "status" and content["execution_state"] == "idle":
+            return
+
+
+def start(home: Path, config: str) -> contextlib.AbstractContextManager[Server]:
+    return jupyter_server(home, fake=False, config=config, environ={"PYTHONPATH": sys.path[0]})
+
+
+def test_a_plain_kernel_is_told_what_the_broker_reaches_alone(tmp_path: Path) -> None:
+    with start(tmp_path, "") as server:
+        assert told(server).startswith("L0|")
+
+
+@walled
+def test_a_walled_kernel_on_a_stock_server_is_at_l2(tmp_path: Path) -> None:
+    """The words say what keeps it from L2+."""
+    with start(tmp_path, "c.ValetExtension.sandbox = 'landlock'") as server:
+        level, words = told(server).split("|")
+    assert level == "L2", words
+    assert "terminals are on" in words
+
+
+@walled
+def test_a_walled_kernel_on_a_locked_server_is_at_l2_plus(tmp_path: Path) -> None:
+    with start(tmp_path, LOCKED) as server:
+        level, words = told(server).split("|")
+    assert level == "L2+", words
+
+
+@walled
+@pytest.mark.parametrize(
+    ("loosened", "row"),
+    [
+        ("c.ServerApp.terminals_enabled = True\n"
+         "c.ServerApp.jpserver_extensions['jupyter_server_terminals'] = True", "R74"),
+        ("c.TemplateExporter.extra_template_basedirs = [c.ServerApp.root_dir]", "R90"),
+        ("os.chdir(c.ServerApp.root_dir)", "R62"),
+        ("c.ValetExtension.sandbox_open = ['listen:8050']", "8050"),
+    ],
+    ids=["terminals", "templates", "working directory", "a port"],
+)  # fmt: skip
+def test_one_thing_loosened_is_l2_and_the_words_say_which(
+    tmp_path: Path, loosened: str, row: str
+) -> None:
+    """Each of these was seen to be a way around the wall."""
+    with start(tmp_path, f"{LOCKED}\n{loosened}\n") as server:
+        level, words = told(server).split("|")
+    assert level == "L2"
+    assert row in words
