@@ -69,13 +69,22 @@ def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         # Only what JSON calls a token or a secret: scopes and types are no secrets.
         for name, inner in value.items():
-            if isinstance(inner, dict | list) or re.search("token$|secret|key", name):
+            if re.search("token$|secret|key", name):
                 yield from _leaves(inner)
+            else:
+                yield from _leaves(_without_words(inner))
     elif isinstance(value, list):
         for inner in value:
             yield from _leaves(inner)
     elif isinstance(value, str):
         yield value
+
+
+def _without_words(value: Any) -> Any:
+    """Return what may hold a secret deeper down; a list of words is a list of words."""
+    if isinstance(value, list):
+        return [inner for inner in value if isinstance(inner, dict | list)]
+    return value if isinstance(value, dict) else None
 
 
 def search(home: Path, secrets: Iterable[str]) -> list[Leak]:
