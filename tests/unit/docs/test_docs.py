@@ -11,7 +11,10 @@ REPOSITORY = Path(__file__).parents[3]
 PACKAGE = REPOSITORY / "src" / "jupyter_valet"
 PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("*.md"))]
 
-_NAME = re.compile(r"`((?:src|tests|broker|server|kernel|wire|demo|sandbox|cli)/[\w./-]*)`")
+_NAME = re.compile(
+    r"`((?:src|tests|broker|server|kernel|wire|demo|sandbox|cli)/(?:[\w./-]*(?:/|\.\w+))?)`"
+)
+"""A file, or a folder with its slash; `server/discover` is a method of MCP."""
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
