@@ -78,7 +78,8 @@ def look(server: ServerApp, *, writable: Callable[[str], bool], kernels_apart: b
     templates = (os.path.realpath(path) for path in _templates(server))
     code = (os.path.realpath(path) for path in sys.path)
     return Facts(
-        terminals=_serves(server, "terminals/websocket/1") or _serves(server, "api/terminals"),
+        terminals=_serves(server, "api/terminals")
+        or bool(server.web_app.settings.get("terminals_available")),
         language_servers=_serves(server, "lsp/ws/pyright"),
         proxy=_serves(server, "proxy/1"),
         installs_extensions=bool(getattr(getattr(manager, "metadata", None), "can_install", False)),
