@@ -83,7 +83,7 @@ def test_a_header_value_is_one_line(value: str) -> None:
     ],
 )
 def test_a_target_is_a_path_of_the_strict_form(target: str) -> None:
-    """R116–R118, R127, R128: also when a toolset's own path template is not."""
+    """R116, R117, R118, R127, R128: also when a toolset's own path template is not."""
     with pytest.raises(ValueError, match=r"URL|segments"):
         Request("GET", API, target)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_valet.broker.egress.origin import Origin, split_url
+from jupyter_valet.broker.egress.placement import BEARER
 from jupyter_valet.broker.oauth import Profile, profiles
 from jupyter_valet.broker.oauth.providers import BUILT_IN
 from jupyter_valet.wire.errors import ValetError
@@ -206,3 +207,63 @@ def test_every_scope_that_has_words_can_be_asked_for() -> None:
     for profile in (*BUILT_IN, _own()):
         assert profile.may_ask(list(profile.scope_words)[:60])
         assert profile.may_ask([])
+
+
+KEYED = {"kind": "api_key", "origins": ["https://api.corp.example"]}
+
+
+def test_an_api_key_needs_nothing_but_its_hosts() -> None:
+    """A bearer is what most APIs want."""
+    corp = profiles({"corp": KEYED})["corp"]
+    assert corp.keyed
+    assert corp.provider_host == "api.corp.example"
+    assert corp.placement == BEARER
+    assert corp.to_ask({"x"}) == corp.normalise({"x"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"origins": []},
+        {"origins": ["http://127.0.0.1:8888"]},
+        {"issuer": "https://corp.example"},
+        {"token_endpoint": "https://corp.example/token"},
+        {"api_key": "in a file"},
+        {"kind": "password"},
+        {"key": {}},
+        {"key": "X-Api-Key"},
+        {"key": {"in": "cookie", "name": "a"}},
+        {"key": {"in": "header", "name": "Host"}},
+        {"key": {"in": "header", "name": "X-A\r\nB"}},
+        {"key": {"in": "header", "value": "in a file"}},
+        {"key": {"in": "query"}},
+        {"key": {"in": "query", "name": "a&b"}},
+        {"key": {"in": "basic", "user": "a:b"}},
+        {"key": {"in": "basic", "user": 7}},
+        {"accepts_reflection": ["https://evil.example"]},
+        {"accepts_reflection": True},
+        {"probe_path": "https://evil.example/"},
+        {"probe_path": "/../x"},
+        {"denied": ["/v1/keys"]},
+        {"denied": "POST /v1/keys"},
+    ],
+)
+def test_a_setting_of_an_api_key_that_is_wrong_is_refused(settings: dict[str, Any]) -> None:
+    """R126, R128: the configuration is input; and no key belongs into it."""
+    with pytest.raises(ValetError) as caught:
+        profiles({"corp": {**KEYED, **settings}})
+    assert caught.value.code == "bad_request"
+    assert "in a file" not in str(caught.value)
+    assert "evil" not in str(caught.value)
+
+
+def test_changing_where_a_key_goes_changes_the_fingerprint() -> None:
+    """L10: an old key is not sent to another host, nor in another place."""
+
+    def fingerprint(**settings: Any) -> str:
+        return profiles({"corp": {**KEYED, **settings}})["corp"].fingerprint
+
+    made = fingerprint()
+    assert made == fingerprint(title="T", denied=["POST /x"], probe_path="/y")
+    assert made != fingerprint(origins=["https://evil.example"])
+    assert made != fingerprint(key={"in": "query", "name": "key"})
