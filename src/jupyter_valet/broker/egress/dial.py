@@ -75,7 +75,7 @@ class QuietConnector(aiohttp.TCPConnector):
 
     async def _get(self, key: Any, traces: Any) -> Any:
         while (connection := await super()._get(key, traces)) is not None:
-            if not connection.protocol.should_close:
+            if connection.protocol is not None and not connection.protocol.should_close:
                 return connection
             connection.close()
         return None
