@@ -17,8 +17,26 @@ _GOODBYE_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 0.25
 
 
+class Interrupted(KeyboardInterrupt):
+    """An interrupt that has been tidied up after: one line in a notebook, not a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line (IPython's hook)."""
+        return [f"KeyboardInterrupt: {self}"]
+
+
 def run(flow: Flow[T], session: Session) -> T:
-    """Drive `flow` in this thread. `KeyboardInterrupt` reaches the flow, which tidies up."""
+    """Drive `flow` in this thread. `KeyboardInterrupt` reaches the flow, which tidies up.
+
+    Raises `Interrupted` after that, besides what the flow raises.
+    """
+    try:
+        return _drive(flow, session)
+    except KeyboardInterrupt:
+        raise Interrupted("Given up, nothing is pending. Run the cell to start over.") from None
+
+
+def _drive(flow: Flow[T], session: Session) -> T:
     outcome: Any = None
     failure: BaseException | None = None
     try:
