@@ -57,7 +57,8 @@ def test_the_shape_of_a_secret_is_enough(tmp_path: Path, text: str) -> None:
 
 def test_the_vault_says_itself_what_to_look_for(tmp_path: Path) -> None:
     with closing(open_vault(tmp_path / "state", "file")) as vault:
-        payload = json.dumps({"access_token": TOKEN, "token_type": "Bearer", "scope": "a" * 20})
+        words = {"token_type": "Bearer", "scopes": ["issues:write"], "scope": "a" * 20}
+        payload = json.dumps({"access_token": TOKEN, **words})
         vault.put("connection", "1", {}, Secret(payload))
         vault.put("transaction", "1", {}, Secret("verifier-" + "v" * 40))
     assert in_vault(tmp_path / "state") == {TOKEN, "verifier-" + "v" * 40}
