@@ -51,7 +51,9 @@ def run_add(arguments: argparse.Namespace) -> int:
     profile = known[arguments.name]
     if profile.keyed:
         raise ValetError(
-            "usage", what=f"{profile.name} takes an API key, no app", usage=f"%connect {profile.name}"
+            "usage",
+            what=f"{profile.name} takes an API key, no app",
+            usage=f"%connect {profile.name}",
         )
     print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
     print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
