@@ -95,6 +95,7 @@ def standard(
     modes: dict[str, Mode] = {"/": Mode.READ, "/dev": Mode.HIDDEN}
     for path in places.SHARED_TEMPORARY:
         modes[path] = Mode.HIDDEN
+    modes[_real(home)] = Mode.READ
     modes[_real(project)] = Mode.WRITE
     for pattern in places.NOT_WRITABLE_IN_HOME:
         for path in glob.glob(pattern, root_dir=home, include_hidden=True):  # noqa: PTH207

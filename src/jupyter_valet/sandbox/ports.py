@@ -4,7 +4,7 @@ A browser sends the Jupyter cookie to every port of the host (R80), and a kernel
 of its own behind whatever port it was given for ZMQ. So those are ports that no browser connects
 to: the Fetch standard's bad ports (fetch.spec.whatwg.org, "port blocking"). They are the same five
 for every kernel, each at a loopback address of its own, so that a kernel can be kept from the
-ports of all others, also of those that start later, by refusing it five numbers.
+ports of all others, also of those that start later, by what they are called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable
 
 KERNEL_PORTS = (6665, 6666, 6667, 6668, 6669)
-"""Blocked by browsers for IRC's sake. Kernels cannot reach IRC there unless it is opened."""
+"""Blocked by browsers for IRC's sake."""
 
 LOCAL_PORTS = (10080, 6697, 6679, 6566, 5061, 5060, 4190, 4045, 3659, 1723, 1720, 1719)
 """Blocked by browsers, too: what a kernel's own programs get when they ask for any free port of the

@@ -51,7 +51,7 @@ class Landlock:
         """Return how to start `command` inside the walls."""
         machine = architecture()
         own = policy.with_modes({str(workspace.path): Mode.WRITE})
-        denied = (session.own_ports | {*KERNEL_PORTS}) - policy.connect - {session.broker_port}
+        denied = session.own_ports - policy.connect - {session.broker_port}
         program = seccomp_filter.build(machine, unix=True, supervised=True)
         plan = LaunchPlan(
             paths=carve.rules(own),

@@ -42,7 +42,10 @@ def use_overlay(overlay: str) -> None:
     if not overlay:
         return
     variables = {"base": overlay, "platbase": overlay}
-    folders = list(dict.fromkeys(sysconfig.get_path(n, vars=variables) for n in _LIBRARIES))
+    # pip uses the first scheme for a prefix, Debian's pip the second.
+    schemes = [name for name in ("posix_prefix", "posix_local") if name in _SCHEMES]
+    paths = [sysconfig.get_paths(scheme, variables) for scheme in schemes]
+    folders = list(dict.fromkeys(path[name] for path in paths for name in _LIBRARIES))
     before = list(sys.path)
     for folder in folders:
         os.makedirs(folder, exist_ok=True)
@@ -50,9 +53,10 @@ def use_overlay(overlay: str) -> None:
     added = [path for path in sys.path if path not in before]
     sys.path[:] = added + before
     _put_first("PYTHONPATH", folders, "")
-    _put_first("PATH", [sysconfig.get_path("scripts", vars=variables)], os.defpath)
+    _put_first("PATH", [path["scripts"] for path in paths], os.defpath)
 
 
+_SCHEMES = sysconfig.get_scheme_names()
 _LIBRARIES = ("purelib", "platlib")
 
 

@@ -11,15 +11,18 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _IPV4, _IPV6 = struct.Struct("=H2s4s8s"), struct.Struct("=H2sI16sI")
+DYNAMIC = 49152
+"""From here on (RFC 6335 §6) a program that names a port means any free one."""
+_ANY = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loopback:
-    """What a kernel may use of TCP ports."""
+    """What a kernel may use of TCP ports, and what it uses."""
 
     address: str
     """The kernel's own loopback address, IPv4."""
@@ -29,6 +32,22 @@ class Loopback:
     """For whatever runs in the kernel; browsers refuse them."""
     opened: frozenset[int]
     """Opened by the person: reachable from everywhere."""
+    aliases: dict[int, int] = field(default_factory=dict)
+    """Which local port stands for a dynamic one that a program bound by number."""
+    used_last: int = 0
+
+    def means(self, wanted: Address) -> bool:
+        """Tell whether this loopback is meant, and no other kernel's."""
+        return wanted.plain in {*_ANY, self.address}
+
+    def free_ports(self) -> list[int]:
+        """Return the local ports, those longest unused first.
+
+        A program that frees a port to bind it by number a moment later (ipykernel's debugger) must
+        find it free.
+        """
+        after = self.local.index(self.used_last) + 1 if self.used_last in self.local else 0
+        return [*self.local[after:], *self.local[:after]]
 
 
 @dataclass(frozen=True)
@@ -52,11 +71,17 @@ class Address:
         return None
 
     @property
-    def is_local(self) -> bool:
-        """Whether it means this machine's loopback, or any address of it."""
+    def plain(self) -> str:
+        """The host in its shortest form: an IPv4 address inside an IPv6 one is the former."""
         host = self.host
         if isinstance(host, ipaddress.IPv6Address):
             host = host.ipv4_mapped or host
+        return str(host)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it means this machine's loopback, or any address of it."""
+        host = ipaddress.ip_address(self.plain)
         return host.is_loopback or host.is_unspecified
 
 
@@ -75,18 +100,34 @@ def to_bind(raw: bytes, loopback: Loopback) -> list[bytes]:
         return []
     if wanted.port in loopback.opened:
         return [raw]
-    if not wanted.is_local and str(wanted.host) != loopback.address:
+    if not loopback.means(wanted):
         return []
     if wanted.port in loopback.own or wanted.port in loopback.local:
         return [encode(wanted.family, loopback.address, wanted.port)]
-    if wanted.port == 0:
-        return [encode(wanted.family, loopback.address, port) for port in loopback.local]
+    if wanted.port == 0 or wanted.port >= DYNAMIC:
+        return [encode(wanted.family, loopback.address, port) for port in loopback.free_ports()]
     return []
 
 
-def to_connect(raw: bytes, loopback: Loopback) -> bytes:
-    """Return where a connection to `raw` really goes; ports are Landlock's to judge."""
+def bound(wanted: bytes, got: bytes, loopback: Loopback) -> None:
+    """Remember which port stands for the one that was asked for."""
+    asked, given = Address.parse(wanted), Address.parse(got)
+    if given is None or given.port not in loopback.local:
+        return
+    loopback.used_last = given.port
+    if asked is not None and asked.port >= DYNAMIC:
+        loopback.aliases[asked.port] = given.port
+
+
+def to_connect(raw: bytes, loopback: Loopback) -> bytes | None:
+    """Return where a connection to `raw` really goes, None if nowhere: to another kernel (R34).
+
+    All other ports are Landlock's to judge.
+    """
     wanted = Address.parse(raw)
-    if wanted is None or wanted.port not in loopback.local or not wanted.is_local:
+    if wanted is None or not wanted.is_local:
         return raw
-    return encode(wanted.family, loopback.address, wanted.port)
+    port = loopback.aliases.get(wanted.port, wanted.port)
+    if port not in loopback.own and port not in loopback.local:
+        return raw
+    return encode(wanted.family, loopback.address, port) if loopback.means(wanted) else None

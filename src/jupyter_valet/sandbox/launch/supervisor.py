@@ -155,6 +155,8 @@ def _bind(listener: int, call: Call, fd: int, rules: Rules) -> int:
     error = errno.EACCES
     for candidate in addresses.to_bind(address, rules.loopback):
         error = system.bind(fd, candidate)
+        if error == 0:
+            addresses.bound(address, candidate, rules.loopback)
         if error != errno.EADDRINUSE:
             break
     return errno.EADDRNOTAVAIL if error == errno.EINVAL else error
@@ -180,8 +182,11 @@ def _bound(fd: int, loopback: Loopback) -> int:
     if port:
         return errno.EACCES
     error = errno.EADDRINUSE
-    for number in loopback.local:
-        error = system.bind(fd, addresses.encode(family, loopback.address, number))
+    for number in loopback.free_ports():
+        candidate = addresses.encode(family, loopback.address, number)
+        error = system.bind(fd, candidate)
+        if error == 0:
+            addresses.bound(b"", candidate, loopback)
         if error != errno.EADDRINUSE:
             break
     return error
@@ -192,9 +197,8 @@ def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     _still_waiting(listener, call)
     if _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX:
         return _connect_unix(fd, address, rules)
-    if _is_tcp(fd):
-        address = addresses.to_connect(address, rules.loopback)
-    return system.connect(fd, address)
+    led = addresses.to_connect(address, rules.loopback) if _is_tcp(fd) else address
+    return errno.EACCES if led is None else system.connect(fd, led)
 
 
 def _is_tcp(fd: int) -> bool:
