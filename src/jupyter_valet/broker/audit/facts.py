@@ -13,17 +13,9 @@ ACTIONS = frozenset(
         "connection.suspended",
         "connection.ended",
         "connection.revoked",
-        "transaction.opened",
         "transaction.approved",
-        "transaction.done",
         "transaction.declined",
-        "transaction.cancelled",
-        "transaction.expired",
         "transaction.failed",
-        "vault.opened",
-        "vault.unlocked",
-        "vault.refused",
-        "vault.rotated",
     }
 )
 

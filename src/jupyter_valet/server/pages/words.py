@@ -15,7 +15,7 @@ _STATES = {
         "The notebook stopped waiting. Run the cell again to be asked again.",
     ),
     "expired": ("Too late", "The link was not used in time. Run the cell again to get a new one."),
-    "failed": ("Not connected", "Run the cell again to try once more."),
+    "failed": ("Not connected", ""),
 }
 _UNFINISHED = ("Not finished yet", "The sign-in is still open. Go back to the page that asked.")
 
