@@ -57,6 +57,12 @@ _KINDS = [
         "Run %valet to see the names, or `jupyter valet provider add {provider} --issuer URL`.",
     ),
     ErrorKind(
+        "doctor_failed",
+        500,
+        "The doctor could not measure: {what}.",
+        "Run it where `jupyter lab` starts, and with the same environment.",
+    ),
+    ErrorKind(
         "no_vault",
         404,
         "There is no vault in {where} yet.",
