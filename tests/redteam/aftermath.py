@@ -204,7 +204,7 @@ open({out!r}, "w").write(" | ".join(out))
 def code_in_server(world: World, mark: Path) -> str:
     """R58: memory, environment, descriptors and vault, from inside the server process."""
     names = ["memory:mem_scan", "memory:vm_readv", "memory:environ", "memory:steal_fds"]
-    names.append("files:vault_and_key")
+    names.append("vault:vault_and_key")
     attacks = []
     for name in names:
         module, _, function = name.partition(":")
