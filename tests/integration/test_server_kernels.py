@@ -170,11 +170,12 @@ def test_a_foreign_host_and_origin_do_not_get_into_a_card(server: Server) -> Non
 
 def test_a_live_kernel_is_registered_with_the_next_broker(server: Server, kernel: str) -> None:
     assert server.get("valet/connect/crash").status == 503
-    until(lambda: server.asked("start")[-1]["kernels"])
-    again = [
-        facts for facts in server.asked("start")[-1]["kernels"] if facts["kernel_id"] == kernel
-    ]
-    assert again == registered(server, kernel)
+
+    def told_at_the_start() -> list[dict[str, Any]]:
+        known = server.asked("start")[-1]["kernels"]
+        return [facts for facts in known if facts["kernel_id"] == kernel]
+
+    assert until(told_at_the_start) == registered(server, kernel)
 
 
 def test_a_kernel_starts_without_a_broker(tmp_path: Path) -> None:
