@@ -45,8 +45,8 @@ def attack(here: World, row: Row) -> Seen:
     """Attack once."""
     mark = here.home / "marks" / row.id
     target = here.target(mark)
-    if not target["victim"]:
-        return Seen("broken", "there is no broker to attack")
+    if not target["victim"] or not target["sibling"]:
+        return Seen("broken", "there is no broker, or no other kernel, to attack")
     after = ""
     with _typed(here, row) as terminal:
         got = here.attacker.attack(row.run, {**target, **terminal})

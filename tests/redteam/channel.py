@@ -66,14 +66,19 @@ class Kernel:
         self.id = kernel_id
 
     @property
+    def capability(self) -> str:
+        """What the kernel holds; the worst that another kernel may know of it."""
+        code = "import os; print(os.environ.get('JUPYTER_VALET_CAPABILITY', ''))"
+        return self.run(code).strip()
+
+    @property
     def pid(self) -> int:
-        """The process that has this kernel's id on its command line: the innermost of them."""
-        found = 0
+        """The innermost process that holds the kernel's capability, as seen from outside."""
+        wanted, found = self.capability.encode(), 0
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    line = (entry / "cmdline").read_text()
-                    if self.id in line:
+                    if wanted and wanted in (entry / "environ").read_bytes():
                         found = max(found, int(entry.name))
         return found
 

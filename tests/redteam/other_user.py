@@ -13,8 +13,7 @@ from pathlib import Path
 def run_as(name: str, home: Path) -> int:
     """Run this very command as the user `name`, who owns nothing but `home`; needs root."""
     account = pwd.getpwnam(name)
-    subprocess.run(["rm", "-rf", str(home)], check=True)
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     os.chown(home, account.pw_uid, account.pw_gid)
     environ = {**os.environ, "HOME": str(home), "USER": name, "LOGNAME": name, "TMPDIR": str(home)}
     become = ["setpriv", "--reuid", str(account.pw_uid), "--regid", str(account.pw_gid)]

@@ -116,7 +116,8 @@ def _line(row: Row, goal: str, seen: Seen) -> None:
 def _write(user: str, rows: dict[str, Row], results: Results) -> None:
     folder = _home(user)
     folder.mkdir(parents=True, exist_ok=True)
-    levels = {}
+    path = folder / "result.json"
+    levels = json.loads(path.read_text())["levels"] if path.exists() else {}
     for name, seen in results.items():
         met, of = table.score(rows.values(), seen, LEVELS[name].column if name != "control" else "L0", root=_root())
         levels[name] = {
@@ -126,7 +127,7 @@ def _write(user: str, rows: dict[str, Row], results: Results) -> None:
             "rows": {id_: one.verdict for id_, one in sorted(seen.items())},
             "evidence": {id_: one.evidence for id_, one in sorted(seen.items())},
         }
-    (folder / "result.json").write_text(json.dumps({"levels": levels}, indent=1) + "\n")
+    path.write_text(json.dumps({"levels": levels}, indent=1) + "\n")
 
 
 def _home(user: str) -> Path:

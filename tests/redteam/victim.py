@@ -108,6 +108,7 @@ class World:
             "victim_marker": "jupyter_valet.broker",
             "server": self.server.process.pid,
             "sibling": self.sibling.pid,
+            "sibling_capability": self.sibling.capability,
             "sibling_file": str(self.home / "runtime" / f"kernel-{self.sibling.id}.json"),
             "port": self.server.port,
             "base": self.server.base,

@@ -1,4 +1,4 @@
-"""`jupyter valet lab`: JupyterLab with the lockdown profile (level L2+, where the system has it)."""
+"""`jupyter valet lab`: JupyterLab with the lockdown profile: level L2+ where the system has it."""
 
 from __future__ import annotations
 

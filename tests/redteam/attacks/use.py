@@ -1,19 +1,15 @@
 """A capability in the wrong hands."""
 
 import json
-import re
+import os
 import urllib.request
-from pathlib import Path
 
 
 def replay(t):
-    """R59: another kernel's capability, stolen from its environment or otherwise known."""
-    token = t.get("sibling_capability", "")
-    if not token:
-        text = Path(f"/proc/{t['sibling']}/environ").read_text()
-        token = re.search(r"JUPYTER_VALET_CAPABILITY=([^\0]+)", text)[1]
+    """R59: another kernel's capability, known by whatever way."""
+    token = t["sibling_capability"]
     request = urllib.request.Request(
-        f"http://127.0.0.1:{t['broker_port']}/connections",
+        os.environ["JUPYTER_VALET_URL"] + "/connections",
         headers={"Authorization": f"Bearer {token}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
