@@ -118,3 +118,26 @@ def test_one_thing_loosened_is_l2_and_the_words_say_which(
         level, words = told(server).split("|")
     assert level == "L2"
     assert row in words
+
+
+DOCTOR = """
+%load_ext jupyter_valet
+%valet doctor
+"""
+
+
+@walled
+def test_the_doctor_in_a_walled_kernel_finds_nothing_worse_than_the_level(tmp_path: Path) -> None:
+    """R01 to R47, from the notebook itself."""
+    with start(tmp_path, LOCKED) as server:
+        said = told(server, DOCTOR)
+    assert "Nothing is worse than L2+ claims." in said, said
+    assert "open:" not in said
+
+
+def test_the_doctor_in_a_plain_kernel_says_what_is_open_and_what_to_do(tmp_path: Path) -> None:
+    """L0 claims little, and the doctor says what that means."""
+    with start(tmp_path, "") as server:
+        said = told(server, DOCTOR)
+    assert "R47  open: connect to Jupyter's port" in said, said
+    assert "do     Sandbox the kernels" in said

@@ -43,7 +43,10 @@ def disconnect(line: str) -> Any:
 
 
 def valet(line: str) -> Any:
-    """Show where the broker is, what it protects against, and what can be typed: `%valet`."""
+    """Show where the broker is, what it protects against, and what can be typed: `%valet`.
+
+    `%valet doctor` attacks from this kernel and says what it got.
+    """
     from .magics import valet
 
     return valet(line)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from contextlib import suppress
 from html import escape
 from typing import Any, NoReturn
 
+from ..wire import env
 from ..wire.errors import ValetError
 from ..wire.views import ConnectionView, ConnectRequest, TransactionView
 from .cards.face import isolation_line
@@ -22,6 +24,7 @@ HELP = """\
   %connect NAME [NAME ...]     sign in; --scopes A,B asks for these, --new-account for one more
   %connections                 the accounts that are signed in
   %disconnect NAME [--revoke]  forget an account; --revoke ends the access at the provider too
+  %valet doctor                attack from this kernel, and see what holds
   tools                        the tools; tools.NAME.<TAB> completes, a ? behind one explains it
   tools.NAME.TOOL(...)         call a tool; await tools.NAME.TOOL.aio(...) leaves the kernel free"""
 
@@ -143,13 +146,31 @@ _ENDS = {
 
 
 def valet(line: str) -> None:
-    """Print the broker's status and what can be typed. Without a broker, say what to do."""
-    _no_arguments("valet", line)
+    """Print the broker's status and what can be typed. Without a broker, say what to do.
+
+    `%valet doctor` attacks from this kernel instead, and says what it got.
+    """
+    if line.strip() == "doctor":
+        print(_examined(current()))
+        return
+    if line.strip():
+        usage = "%valet or %valet doctor"
+        raise ValetError("usage", what="%valet takes no arguments, or doctor", usage=usage)
     try:
         print(_status(current()))
     except ValetError as error:
         print(error)
     print(f"\n{HELP}")
+
+
+def _examined(session: Session) -> str:
+    from ..doctor.here import examine
+
+    report = examine(session.status(), os.environ.get(env.URL, ""))
+    return (
+        f"{report.text()}\n`jupyter valet doctor`, in a terminal, tries more, and tries each attack "
+        "where nothing defends as well."
+    )
 
 
 def _status(session: Session) -> str:
