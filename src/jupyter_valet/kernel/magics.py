@@ -167,10 +167,8 @@ def _examined(session: Session) -> str:
     from ..doctor.here import examine
 
     report = examine(session.status(), os.environ.get(env.URL, ""))
-    return (
-        f"{report.text()}\n`jupyter valet doctor`, in a terminal, tries more, and tries each attack "
-        "where nothing defends as well."
-    )
+    more = "`jupyter valet doctor`, in a terminal, tries more, and proves what is blocked."
+    return f"{report.text()}\n{more}"
 
 
 def _status(session: Session) -> str:
