@@ -14,11 +14,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import channel
 import websocket
 from jupyter_process import TOKEN
+from signing_person import at_the_provider
 from victim import SYSTEM_PYTHON, World
 
 
@@ -236,3 +238,13 @@ def keyring_is_asked(world: World, mark: Path) -> str:
             time.sleep(0.2)
         time.sleep(3)
     return _run(world, [sys.executable, "-I", "-c", _ASK_KEYRING])
+
+
+def person_follows(world: World, mark: Path) -> str:
+    """R161: the browser goes where it is sent, and the provider sends it back to the kernel."""
+    url = (world.root / "own-url").read_text()
+    back = at_the_provider(url)
+    with contextlib.suppress(OSError), urllib.request.urlopen(back, timeout=15):
+        pass
+    got = world.root / "own-tokens"
+    return "tokens: " + (got.read_text() if got.exists() else "none")

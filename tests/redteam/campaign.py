@@ -20,25 +20,47 @@ from levels import Level
 from table import Row, Seen
 from victim import World, payload_for, world
 
-_TIDIED = ("config", "site", "ipython", "data/kernels", "data/nbconvert", "work", ".config",
+_TIDIED = ("config", "site", "ipython", "data/kernels", "data/nbconvert", "data/labextensions", "work", ".config",
            ".local", ".bashrc", ".evil.py")  # fmt: skip
 
 
 def campaign(level: Level, rows: Iterable[Row], home: Path) -> Iterator[tuple[Row, Seen]]:
-    """Run every row that has an attack in a kernel; yield what was seen as it is seen."""
-    mine = sorted((row for row in rows if row.run and not row.skip), key=lambda row: row.last)
+    """Run every row that has an attack in a kernel or a page; yield what was seen as it is seen."""
+    mine = [row for row in rows if (row.run or row.script) and not row.skip]
+    if level.straw:
+        mine = [row for row in mine if row.control == "control"]
+    if os.geteuid() != 0:
+        yield from ((row, Seen("·", "only root can try")) for row in mine if row.root)
+        mine = [row for row in mine if not row.root]
     if not mine:
         return
+    scripts = [row for row in mine if row.script]
+    attacks = sorted((row for row in mine if row.run), key=lambda row: row.last)
     with world(level, home) as here:
-        for row in mine:
-            if row.root and os.geteuid() != 0:
-                yield row, Seen("·", "only root can try")
-            elif level.straw and row.control != "control":
-                continue
-            else:
-                with _tidy(here.home):
-                    yield row, attack(here, row)
-                _revive(here)
+        yield from _in_kernels(here, [row for row in attacks if not row.last])
+        if scripts:
+            yield from _in_browser(here, scripts)
+        yield from _in_kernels(here, [row for row in attacks if row.last])
+
+
+def _in_kernels(here: World, rows: Iterable[Row]) -> Iterator[tuple[Row, Seen]]:
+    for row in rows:
+        with _tidy(here.home):
+            yield row, attack(here, row)
+        _revive(here)
+
+
+def _in_browser(here: World, rows: Iterable[Row]) -> Iterator[tuple[Row, Seen]]:
+    import browser
+    import jlab
+
+    with jlab.chromium() as chromium, browser.tab(here, chromium) as tab:
+        for row in rows:
+            mark = here.home / "marks" / row.id
+            with _tidy(here.home):
+                got = browser.attack(tab, row.script, mark)
+            yield row, judge(row, got, "", mark, here.planted, [*here.issuer.issued])
+            mark.unlink(missing_ok=True)
 
 
 def attack(here: World, row: Row) -> Seen:

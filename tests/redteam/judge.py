@@ -20,6 +20,7 @@ _WALLS = frozenset(
         "ZMQBaseError",
         "WebSocketException",
         "JeepneyException",
+        "BrowserError",
     }
 )
 """What an attack may raise when it meets a defence; anything else means that it is broken."""

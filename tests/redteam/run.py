@@ -99,7 +99,7 @@ def _failed_controls(rows: dict[str, Row], results: Results) -> Iterable[str]:
         level = "control" if row.control == "local" else row.control
         if level == by_tests.IN_THE_TEST:
             continue
-        if not (row.run or row.undo) or row.skip or level not in results or (row.root and not _root()):
+        if not (row.run or row.undo or row.script) or row.skip or level not in results or (row.root and not _root()):
             continue
         seen = results[level].get(row.id)
         if seen is None or seen.verdict not in ("X", "U"):

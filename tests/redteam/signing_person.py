@@ -54,7 +54,7 @@ def sign_in(server: Server, kernel: Kernel) -> None:
     press = html.unescape(found[1]).removeprefix(server.base)
     approved = server.get(press, PRESSED)
     cookie = "; ".join(f"{name}={one.value}" for name, one in approved.cookies.items())
-    back = _at_the_provider(approved.location)
+    back = at_the_provider(approved.location)
     arrived = {**LOADED, "Sec-Fetch-Site": "cross-site"}
     parts = urlsplit(back)
     path = f"{parts.path}?{parts.query}".removeprefix(server.base)
@@ -63,7 +63,8 @@ def sign_in(server: Server, kernel: Kernel) -> None:
         raise RuntimeError(f"the sign-in failed: {done.status} {done.body[-600:]}")
 
 
-def _at_the_provider(location: str) -> str:
+def at_the_provider(location: str) -> str:
+    """Sign in and allow what is asked; return where the browser is sent back to."""
     issuer = "{0.scheme}://{0.netloc}".format(urlsplit(location))
     with httpx2.Client(timeout=20) as browser:
         page = browser.get(location).text

@@ -18,7 +18,7 @@ import channel
 import nbformat
 from channel import Kernel
 from desktop import SERVICE, Desktop
-from issuer import PATTERN, Issuer, canary, issuer
+from issuer import CLIENT, PATTERN, Issuer, canary, issuer
 from jupyter_process import TOKEN, Server, jupyter_server
 from levels import Level
 from signing_person import PASSPHRASE, sign_in, unlock
@@ -114,6 +114,8 @@ class World:
             "base": self.server.base,
             "broker_port": self._broker_port(),
             "token": TOKEN,
+            "issuer": self.issuer.url,
+            "client_id": CLIENT,
             "home": str(self.home),
             "root": str(self.root),
             "site": str(self.home / "site"),
