@@ -16,7 +16,7 @@ unexport PYTHONPATH JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev demo test test-unit test-browser check format bench clean
+.PHONY: help install dev demo test test-unit test-browser check format bench redteam clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ format: $(STAMPS)/dev  ## put the code into its one format
 
 bench: dev  ## measure, print ratios, write build/bench.json
 	$(PY) tests/bench/run.py $(ARGS)
+
+redteam: dev  ## attack our own server at each level, as root and as another user (ARGS: see --help)
+	$(PY) tests/redteam/run.py $(ARGS)
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

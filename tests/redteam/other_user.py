@@ -19,6 +19,7 @@ def run_as(name: str, home: Path) -> int:
     become = ["setpriv", "--reuid", str(account.pw_uid), "--regid", str(account.pw_gid)]
     become += ["--clear-groups", "--inh-caps=-all"]
     command = [*become, "--", sys.executable, os.path.realpath(sys.argv[0]), *sys.argv[1:]]
+    command += ["--user", name]
     if closed := _closed_folder(Path(os.path.realpath(sys.executable))):
         command = _opened(closed, Path(os.path.realpath(sys.executable)), command)
     return subprocess.run(command, env=environ, cwd=home).returncode

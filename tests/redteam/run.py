@@ -20,6 +20,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 BUILD = REPOSITORY / "build"
+RESULT = "result.json"
 for _folder in ("integration", "browser", "providers", "redteam"):
     sys.path.insert(0, str(HERE.parent / _folder))
 
@@ -34,16 +35,49 @@ Results = dict[str, dict[str, Seen]]
 
 
 def main() -> int:
-    """Run what was asked for."""
+    """Run what was asked for, as whoever was asked for; root does both by default."""
     options = _options()
-    if options.user and options.user != _me():
-        return run_as(options.user, _home(options.user))
-    users = options.user or _me()
+    users = options.user.split(",") if options.user else [_me(), *(["nobody"] if _root() else [])]
+    failed = False
+    for user in users:
+        print(f"\n== as {user}", flush=True)
+        failed |= bool(_mine(options) if user == _me() else run_as(user, _home(user)))
+    if os.access(BUILD, os.W_OK):
+        merge([user for user in users if (_home(user) / RESULT).exists()])
+    return int(failed)
+
+
+def _mine(options: Any) -> bool:
     rows = _chosen(options.rows)
-    results = attack(rows, [LEVELS[name] for name in options.level], _home(users))
-    shown = report(rows, results)
-    _write(users, rows, results)
-    return 1 if shown else 0
+    results = attack(rows, [LEVELS[name] for name in options.level], _home(_me()))
+    _write(_me(), rows, results)
+    return bool(report(rows, results))
+
+
+def merge(users: list[str]) -> None:
+    """Write `build/redteam.json`: by user, and over all users each row's worst verdict."""
+    by_user = {user: json.loads((_home(user) / RESULT).read_text())["levels"] for user in users}
+    weights = {row.id: row.weight for row in table.load().values()}
+    levels = {}
+    for name in LEVELS:
+        seen = [one[name]["rows"] for one in by_user.values() if name in one]
+        rows = {id_: worst(found[id_] for found in seen if id_ in found) for id_ in weights
+                if any(id_ in found for found in seen)}  # fmt: skip
+        ran = [id_ for id_, verdict in rows.items() if verdict != "·"]
+        levels[name] = {
+            "blocked_weight": sum(weights[id_] for id_ in ran if rows[id_] == "B"),
+            "of": sum(weights[id_] for id_ in ran),
+            "rows": rows,
+        }
+    shown = {name: level for name, level in levels.items() if level["rows"]}
+    everything = {"levels": shown, "users": by_user}
+    (BUILD / "redteam.json").write_text(json.dumps(everything, indent=1) + "\n")
+
+
+def worst(verdicts: Iterable[str]) -> str:
+    """Return the worst of several; what did not run says nothing."""
+    ran = [verdict for verdict in verdicts if verdict != "·"]
+    return min(ran, key=["broken", "X", "U", "B"].index) if ran else "·"
 
 
 def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results:
@@ -51,6 +85,9 @@ def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results
     from campaign import campaign, local_control
 
     results: Results = {}
+    for row in rows.values():
+        if row.skip:
+            print(f"- {row.id} w{row.weight} cannot run: {row.skip}")
     # What these rows attack is the same at every level: once is enough.
     tests = list(by_tests.verdicts(rows.values()))
     for level in levels:
@@ -58,7 +95,7 @@ def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results
             print(f"\n{level.name}: not offered here: {why}", flush=True)
             continue
         print(f"\n{level.name}: {level.words}", flush=True)
-        seen = results[level.name] = {}
+        seen = results[level.name] = {row.id: Seen("·", row.skip) for row in rows.values() if row.skip}
         if level.straw:
             for row in rows.values():
                 if row.control == "local":
@@ -116,7 +153,7 @@ def _line(row: Row, goal: str, seen: Seen) -> None:
 def _write(user: str, rows: dict[str, Row], results: Results) -> None:
     folder = _home(user)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "result.json"
+    path = folder / RESULT
     levels = json.loads(path.read_text())["levels"] if path.exists() else {}
     for name, seen in results.items():
         met, of = table.score(rows.values(), seen, LEVELS[name].column if name != "control" else "L0", root=_root())
@@ -154,7 +191,7 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("level", nargs="*", default=list(LEVELS), help=", ".join(LEVELS))
     parser.add_argument("--rows", default="", help="ids or areas, with commas")
-    parser.add_argument("--user", default="", help="run everything as this user (needs root)")
+    parser.add_argument("--user", default="", help="as whom, with commas; others than oneself need root")
     return parser.parse_args()
 
 

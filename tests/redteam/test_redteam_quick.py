@@ -1,0 +1,78 @@
+"""The rows that take little time, for every run of the tests; `make redteam` has all of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import table
+from channel import Got
+from judge import judge
+from knockout import UNDO
+from table import Row, Seen
+
+pytestmark = pytest.mark.redteam
+
+ROWS = table.load()
+QUICK = [
+    "R01", "R02", "R03", "R11", "R12", "R13", "R15", "R16", "R17", "R18", "R44", "R45", "R53",
+]  # fmt: skip
+"""Blocked at L1, for an ordinary user: what the broker's hardening is for."""
+
+LIVE = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() == 0,
+    reason="attacks a hardened broker on Linux; root with CAP_SYS_PTRACE wins there (R51)",
+)
+
+
+def test_the_table_is_whole() -> None:
+    """403, and every row says what runs it or why nothing does."""
+    reference = [row for row in ROWS.values() if row.id.startswith("R")]
+    assert len(reference) == 177
+    assert sum(row.weight for row in reference) == 403
+    for row in ROWS.values():
+        assert row.run or row.script or row.tests or row.skip, row.id
+        assert not row.undo or row.undo in UNDO
+
+
+def test_an_attack_that_is_broken_is_no_defence() -> None:
+    row = ROWS["R11"]
+    typo = Got("NameError: name 'x' is not defined", ("NameError", "Exception"))
+    assert judge(row, typo, "", _nowhere(), {}, []).verdict == "broken"
+    wall = Got("PermissionError: no", ("PermissionError", "OSError"))
+    assert judge(row, wall, "", _nowhere(), {}, []).verdict == "B"
+
+
+def test_a_secret_in_what_an_attack_returns_is_a_win() -> None:
+    seen = judge(ROWS["R11"], Got("… tok-1 …"), "", _nowhere(), {}, ["tok-1"])
+    assert seen == Seen("X", "got the secret: a credential of the vault")
+    assert "tok-1" not in seen.evidence
+
+
+def test_a_broken_attack_costs_its_weight() -> None:
+    row = Row("R1", "", "os", 3, {"L1": "B"})
+    assert table.score([row], {"R1": Seen("broken")}, "L1", root=False) == (0, 3)
+    assert table.score([row], {"R1": Seen("·")}, "L1", root=False) == (0, 0)
+    assert table.score([row], {"R1": Seen("B")}, "L1", root=False) == (3, 3)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
+    from campaign import campaign
+    from levels import LEVELS
+
+    home = tmp_path_factory.mktemp("redteam") / "home"
+    yield {row.id: one for row, one in campaign(LEVELS["L1"], [ROWS[i] for i in QUICK], home)}
+
+
+@LIVE
+@pytest.mark.parametrize("row", QUICK)
+def test_a_kernel_gets_nothing_at_l1(seen: dict[str, Seen], row: str) -> None:
+    assert table.good_enough(seen[row].verdict, ROWS[row].goal("L1", root=False)), seen[row]
+
+
+def _nowhere() -> Path:
+    return Path("/nonexistent/mark")
