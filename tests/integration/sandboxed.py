@@ -226,7 +226,8 @@ def listener(answer: bytes = b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello
             with contextlib.suppress(OSError):
                 while True:
                     client, _ = server.accept()
-                    with client:
+                    with client, contextlib.suppress(TimeoutError):
+                        client.settimeout(1)
                         client.recv(65536)
                         client.sendall(answer)
 

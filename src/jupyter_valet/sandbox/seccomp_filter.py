@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 
 from . import bpf
 from .bpf import ANY_BIT, AT_LEAST, EQUAL, Program
@@ -49,11 +50,11 @@ FASTOPEN_FLAGS = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 """Index of the flags. MSG_FASTOPEN connects a TCP socket without `connect`, past Landlock."""
 
 
-def build(machine: Architecture, *, unix: bool, supervised: bool) -> bytes:
+def build(machine: Architecture, *, unix: bool, supervised: Sequence[str]) -> bytes:
     """Return the filter for `machine`.
 
-    `unix` allows stream sockets of AF_UNIX; `supervised` lets a supervisor judge `SUPERVISED`.
-    Without a supervisor, `unix` needs a mount namespace with no foreign sockets in it.
+    `unix` allows stream sockets of AF_UNIX, which needs `connect` to be among the `supervised`
+    calls, those that wait for a supervisor.
     """
     program = _native_only(machine)
     for name in REFUSED:
@@ -62,9 +63,8 @@ def build(machine: Architecture, *, unix: bool, supervised: bool) -> bytes:
         program += _call(machine, name, bpf.answer(bpf.fail(errno.ENOSYS)))
     for name, body in _by_argument(unix=unix).items():
         program += _call(machine, name, body)
-    if supervised:
-        for name in SUPERVISED:
-            program += _call(machine, name, bpf.answer(bpf.ASK))
+    for name in supervised:
+        program += _call(machine, name, bpf.answer(bpf.ASK))
     return bpf.encode(program + bpf.answer(bpf.ALLOW))
 
 

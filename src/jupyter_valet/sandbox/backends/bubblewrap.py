@@ -7,6 +7,7 @@ kernel listens on is out of every browser's reach. Needs `bwrap` and user namesp
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import shutil
 import subprocess
@@ -61,7 +62,8 @@ class Bubblewrap:
         self, command: Sequence[str], policy: Policy, workspace: Workspace, session: Session
     ) -> Start:
         """Return how to start `command` inside the walls."""
-        program = seccomp_filter.build(architecture(), unix=True, supervised=False)
+        machine = architecture()
+        program = seccomp_filter.build(machine, unix=True, supervised=("connect",))
         relay = None
         if session.broker_port:
             relay = Relay(session.broker_port, str(workspace.run / RELAY_SOCKET))
@@ -69,6 +71,9 @@ class Bubblewrap:
         inner = LaunchPlan(
             program=base64.b64encode(program).decode(),
             relay=relay,
+            # What listens at a path that is visible may be a bus, or Docker: /run is full of them.
+            supervised={"connect": machine.numbers["connect"]},
+            socket_roots=[str(workspace.run), str(workspace.temporary), _TEMPORARY],
             variables={"TMPDIR": _TEMPORARY, "SPARK_LOCAL_DIRS": _TEMPORARY},
         )
         outer = LaunchPlan(ignore_interrupts=True)
@@ -101,6 +106,10 @@ def mounts(policy: Policy, workspace: Workspace) -> list[str]:
             arguments += _mount(path, modes[path])
         if path == "/":
             arguments += ["--proc", "/proc"]
+    # At the end: what lies deeper has been mounted into them by now.
+    empty = [path for option, path in itertools.pairwise(arguments) if option == "--tmpfs"]
+    for path in empty:
+        arguments += ["--remount-ro", path]
     for path in policy.guarded:
         if Path(path).exists():
             arguments += ["--ro-bind", path, path]

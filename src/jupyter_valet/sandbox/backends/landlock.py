@@ -52,7 +52,7 @@ class Landlock:
         machine = architecture()
         own = policy.with_modes({str(workspace.path): Mode.WRITE})
         denied = session.own_ports - policy.connect - {session.broker_port}
-        program = seccomp_filter.build(machine, unix=True, supervised=True)
+        program = seccomp_filter.build(machine, unix=True, supervised=seccomp_filter.SUPERVISED)
         plan = LaunchPlan(
             paths=carve.rules(own),
             files=landlock.EVERY_FILE_RIGHT,

@@ -45,12 +45,12 @@ def launch(plan: LaunchPlan, command: list[str]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.execvp(command[0], command)  # noqa: S606
     confine(plan)
-    if plan.supervised:
-        _under_supervision(plan, command)
     if plan.relay is not None:
         from jupyter_valet.sandbox.launch import relay
 
         relay.start(plan.relay)
+    if plan.supervised:
+        _under_supervision(plan, command)
     if plan.program:
         seccomp.install(plan.filter, listener=False)
     _become(command, plan)
@@ -74,11 +74,30 @@ def confine(plan: LaunchPlan) -> None:
 
 
 def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
-    """Fork: the child becomes the kernel, this process its supervisor. Does not return."""
+    """Fork twice: a supervisor, and the kernel beneath it. Does not return.
+
+    This process leads the group that Jupyter sends its signals to, the kernel is a member, and the
+    supervisor is not: it survives a SIGKILL to the group, to end what the kernel left running.
+    """
+    outer = os.getpid()
+    middle = os.fork()
+    if middle == 0:
+        try:
+            _supervise(plan, command, outer)
+        finally:
+            os._exit(FAILED)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)  # the whole group gets them: the kernel decides
+    privileges.end_like(os.waitpid(middle, 0)[1])
+
+
+def _supervise(plan: LaunchPlan, command: list[str], outer: int) -> None:
     from jupyter_valet.sandbox.launch import supervisor
     from jupyter_valet.sandbox.launch.addresses import Loopback
 
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
+    calls.prctl(calls.PR_SET_DUMPABLE, 0)  # its memory is not for the kernel, in any namespace
+    above = os.pidfd_open(outer)
     ours, theirs = socket.socketpair()
     supervisor_pid = os.getpid()
     kernel = os.fork()
@@ -87,13 +106,10 @@ def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
             _become_supervised(plan, command, supervisor_pid, theirs)
         finally:
             os._exit(FAILED)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)  # the whole group gets them: the kernel decides
+    os.setsid()
     theirs.close()
     _, received, _, _ = socket.recv_fds(ours, 1, 1)
     ours.close()
-    if not received:
-        supervisor.end_like(os.waitpid(kernel, 0)[1])
     rules = supervisor.Rules(
         calls={number: name for name, number in plan.supervised.items()},
         loopback=Loopback(
@@ -104,18 +120,20 @@ def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
         ),
         socket_roots=[(root, _folder(root)) for root in plan.socket_roots],
     )
-    status = supervisor.supervise(received[0], kernel, rules)
+    status = 0
+    if received and os.getppid() == outer:
+        status = supervisor.supervise(received[0], kernel, above, rules)
     supervisor.reap()
-    supervisor.end_like(status)
+    privileges.end_like(status)
 
 
 def _become_supervised(
     plan: LaunchPlan, command: list[str], parent: int, channel: socket.socket
 ) -> None:
     privileges.die_with(parent)
-    # A domain of its own, nested in the supervisor's: the scopes keep signals away from it.
-    inner = landlock.ruleset(scopes=plan.scopes)
-    landlock.restrict_self(inner)
+    if plan.scopes:
+        # A domain nested in the supervisor's: the scopes keep signals away from it.
+        landlock.restrict_self(landlock.ruleset(scopes=plan.scopes))
     listener = seccomp.install(plan.filter, listener=True)
     socket.send_fds(channel, [b"."], [listener])
     _become(command, plan)

@@ -1,4 +1,4 @@
-"""Giving up capabilities, and ending with the process that started this one."""
+"""Giving up capabilities; ending with the process above, and as the one below."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 
 from . import system
 
@@ -44,3 +45,14 @@ def die_with(parent: int) -> None:
     system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def end_like(status: int) -> None:
+    """End this process as the wait status says that the kernel ended."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+        time.sleep(1)
+    os._exit(code if code >= 0 else 128 - code)

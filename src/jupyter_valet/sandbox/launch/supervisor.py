@@ -67,16 +67,23 @@ class Call:
         return cls(identity, thread, number, tuple(arguments))
 
 
-def supervise(listener: int, kernel: int, rules: Rules) -> int:
-    """Answer calls until the process `kernel` ends; return its wait status."""
+def supervise(listener: int, kernel: int, above: int, rules: Rules) -> int:
+    """Answer calls until the process `kernel` ends; return its wait status.
+
+    `above` is the descriptor of the process that Jupyter knows: when that ends, the kernel does.
+    """
     end = os.pidfd_open(kernel)
     poller = select.poll()
-    poller.register(listener, select.POLLIN)
-    poller.register(end, select.POLLIN)
+    for fd in (listener, end, above):
+        poller.register(fd, select.POLLIN)
     while True:
         ready = dict(poller.poll())
         if ready.get(listener, 0) & select.POLLIN:
             _take(listener, rules)
+        if above in ready:
+            with contextlib.suppress(OSError):
+                os.kill(kernel, signal.SIGKILL)
+            poller.unregister(above)
         if end in ready:
             return os.waitpid(kernel, 0)[1]
         if ready.get(listener, 0) & select.POLLHUP:  # nobody has the filter any more
@@ -247,17 +254,6 @@ def _connect_unix(fd: int, address: bytes, rules: Rules) -> int:
 def _open_beneath(folder: int, path: str) -> int:
     how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _NO_SYMLINKS | _BENEATH)
     return system.syscall(system.OPENAT2, folder, os.fsencode(path) + b"\0", how, len(how))
-
-
-def end_like(status: int) -> None:
-    """End this process as the wait status says that the kernel ended."""
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-        time.sleep(1)
-    os._exit(code if code >= 0 else 128 - code)
 
 
 def reap(seconds: float = 2.0) -> None:

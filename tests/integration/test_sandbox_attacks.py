@@ -1,0 +1,286 @@
+"""Attacks from inside a sandboxed kernel, each shown to work in a kernel without a wall."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sandboxed import CANARY, OTHER, WALLS, Kernel, kernel, listener, unavailable
+
+from jupyter_valet.sandbox.probe import ESSENTIAL, NOT_STOPPED_BY
+
+pytestmark = [
+    pytest.mark.redteam,
+    pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's"),
+]
+
+USERS = ("", OTHER)
+
+HOME = "import os; home = os.path.expanduser('~')\n"
+ATTACKS = {
+    "R01 the vault": HOME + "print(open(home + '/state/vault.db').read())",
+    "R01 a key of ssh": HOME + "print(open(home + '/.ssh/id_ed25519').read())",
+    "R01 credentials of a cloud": HOME + "print(open(home + '/.aws/credentials').read())",
+    "R01 the login of a forge": HOME + "print(open(home + '/.config/gh/hosts.yml').read())",
+    "R01 by a shell command": "!cat ~/.netrc\nassert not _exit_code\nprint('CANARY-4d1f')",
+    "R01 by a link": HOME
+    + "import contextlib\n"
+    + "with contextlib.suppress(FileExistsError): os.symlink(home + '/.netrc', 'link')\n"
+    + "print(open('link').read())",
+    "R01 by a hard link": HOME
+    + "import contextlib\n"
+    + "with contextlib.suppress(FileExistsError): os.link(home + '/.netrc', home + '/data/hard')\n"
+    + "print(open(home + '/data/hard').read())",
+    "R01 by its own root": HOME + "print(open('/proc/self/root' + home + '/.netrc').read())",
+    "R21 the token of the server": HOME + "print(open(home + '/runtime/jpserver-1.json').read())",
+    "R33 another kernel's key": HOME + "print(open(home + '/runtime/kernel-other.json').read())",
+    "R02 a token of the server's": "import os; print(os.environ['JUPYTER_TOKEN'])",
+    "R53 a token of the person's": "import os; print(os.environ['GITHUB_TOKEN'])",
+    "R53 a key of a model provider": "import os; print(os.environ['OPENAI_API_KEY'])",
+    "R32 a line in .bashrc": HOME + "print('CANARY-4d1f', open(home + '/.bashrc', 'a').close())",
+    "R32 a program on the path": HOME
+    + "print('CANARY-4d1f', open(home + '/.local/bin/git', 'w').close())",
+    "R31 a start-up file of IPython": HOME
+    + "print('CANARY-4d1f', open(home + '/.ipython/profile_default/startup/x.py', 'w').close())",
+    "R30 configuration of Jupyter": HOME
+    + "print('CANARY-4d1f', open(home + '/.jupyter/jupyter_server_config.py', 'a').close())",
+    "R28 a module of the server": HOME
+    + "print('CANARY-4d1f', open(home + '/server-env/planted.py', 'w').close())",
+    "R43 the vault is moved away": HOME
+    + "os.rename(home + '/state/vault.db', home + '/state/gone')\n"
+    + "os.rename(home + '/state/gone', home + '/state/vault.db'); print('CANARY-4d1f')",
+    "R37 the terminals": "import os\nfor n in os.listdir('/dev/pts'):\n"
+    "  if n.isdigit(): os.close(os.open('/dev/pts/' + n, os.O_RDONLY | os.O_NOCTTY))\n"
+    "os.close(os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY)); print('CANARY-4d1f')",
+}
+"""Each prints the canary when it works."""
+
+
+@pytest.fixture(scope="module", params=USERS, ids=lambda user: user or "me")
+def control(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """A kernel without a wall."""
+    if reason := unavailable(request.param):
+        pytest.skip(reason)
+    with kernel("none", request.param) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(wall, user) for wall in WALLS for user in USERS],
+    ids=lambda param: f"{param[0]}-{param[1] or 'me'}",
+)
+def walled(request: pytest.FixtureRequest, jupyter: int) -> Iterator[Kernel]:
+    wall, user = request.param
+    if reason := unavailable(user):
+        pytest.skip(reason)
+    with kernel(wall, user, TEST_JUPYTER_PORT=str(jupyter)) as running:
+        running.wall = wall  # type: ignore[attr-defined]
+        yield running
+
+
+@pytest.fixture(scope="module")
+def jupyter() -> Iterator[int]:
+    """What stands for Jupyter's port."""
+    with listener() as number:
+        yield number
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_without_a_wall_the_attack_works(control: Kernel, attack: str) -> None:
+    """The positive control: what fails here would prove nothing."""
+    assert CANARY in control.does(ATTACKS[attack])
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_behind_a_wall_the_attack_is_stopped(walled: Kernel, attack: str) -> None:
+    if attack.startswith("R37") and walled.wall == "bubblewrap":  # type: ignore[attr-defined]
+        pytest.skip("it has terminals of its own")
+    if attack == "R01 by a hard link" and walled.wall == "bubblewrap":  # type: ignore[attr-defined]
+        pytest.skip("the file is not there to be linked: see the next attack")
+    result = walled.run(ATTACKS[attack])
+    assert CANARY not in result.text
+    assert result.error
+
+
+def test_the_probe_saw_every_attack_stopped_that_this_system_knows(walled: Kernel) -> None:
+    """What the level stands on: `works` is allowed only where the documentation says so."""
+    seen = {attack: verdict for attack, verdict, _ in walled.report}
+    known = NOT_STOPPED_BY.get(walled.wall, frozenset())  # type: ignore[attr-defined]
+    assert {attack for attack, verdict in seen.items() if verdict == "works"} <= known
+    assert {attack for attack in ESSENTIAL if seen[attack] != "stopped"} == set()
+    assert sum(verdict == "stopped" for verdict in seen.values()) >= 30
+
+
+def test_jupyter_is_not_reached(walled: Kernel, control: Kernel, jupyter: int) -> None:
+    """R21, R47: by name, by number, through libraries, asynchronously."""
+    ways = (
+        f"import urllib.request as u; u.urlopen('http://127.0.0.1:{jupyter}/')",
+        f"import socket; socket.create_connection(('localhost', {jupyter}), 5)",
+        f"import asyncio; await asyncio.open_connection('127.0.0.1', {jupyter})",
+        f"import subprocess; subprocess.run(['bash', '-c', '</dev/tcp/127.0.0.1/{jupyter}'],"
+        " check=True)",
+    )
+    for way in ways:
+        control.does(way)
+        assert walled.run(way).error, way
+
+
+def test_the_session_bus_is_not_reached(walled: Kernel, control: Kernel) -> None:
+    """R04, R08, R10: by its path, and through a link that a kernel made where it may connect."""
+    with _bus(walled.home) as path, _bus(control.home) as other:
+        way = "import socket; socket.socket(socket.AF_UNIX).connect({!r})"
+        control.does(way.format(str(other)))
+        walled.refuses(way.format(str(path)))
+        link = (
+            "import os, socket, tempfile\n"
+            f"link = tempfile.mkdtemp() + '/link'; os.symlink({str(path)!r}, link)\n"
+            "socket.socket(socket.AF_UNIX).connect(link)"
+        )
+        walled.refuses(link)
+        folder = (
+            "import os, socket, tempfile\n"
+            f"link = tempfile.mkdtemp() + '/link'; os.symlink({str(path.parent)!r}, link)\n"
+            f"socket.socket(socket.AF_UNIX).connect(link + '/{path.name}')"
+        )
+        walled.refuses(folder)
+        walled.refuses(
+            "import socket, tempfile\n"
+            f"socket.socket(socket.AF_UNIX).connect(tempfile.gettempdir() + '/../../../..{path}')"
+        )
+
+
+RACE = """
+import ctypes, os, socket, threading, tempfile
+libc = ctypes.CDLL(None, use_errno=True)
+folder = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
+own = folder + "/own"
+listening = socket.socket(socket.AF_UNIX); listening.bind(own); listening.listen(4096)
+def raw(path): return (1).to_bytes(2, "little") + path.encode() + bytes(120 - len(path))
+mine, theirs = raw(own), raw({path!r})
+address = ctypes.create_string_buffer(mine, 122)
+stop = False
+def flip():
+    while not stop:
+        address[:122] = mine[:122]
+        address[:122] = theirs[:122]
+flipper = threading.Thread(target=flip); flipper.start()
+seen = set()
+for _ in range(3000):
+    client = socket.socket(socket.AF_UNIX)
+    if libc.connect(client.fileno(), address, 120) == 0:
+        seen.add(client.getpeername() == own)
+    client.close()
+stop = True; flipper.join()
+print(seen)
+"""
+
+
+def test_an_address_that_changes_while_it_is_judged_wins_nothing(walled: Kernel) -> None:
+    """The race that a filter which only looks would lose."""
+    if walled.wall != "landlock":  # type: ignore[attr-defined]
+        pytest.skip("no supervisor there: the socket does not exist")
+    with _bus(walled.home) as path:
+        assert walled.does(RACE.format(path=str(path))) == "{True}"
+
+
+def test_the_supervisor_cannot_be_attacked(walled: Kernel) -> None:
+    """It stands outside the kernel's domain."""
+    if walled.wall != "landlock":  # type: ignore[attr-defined]
+        pytest.skip("no supervisor there")
+    assert walled.run("import os, signal; os.kill(os.getppid(), signal.SIGKILL)").error
+    assert walled.run("import os; open(f'/proc/{os.getppid()}/mem', 'rb+')").error
+    assert walled.run("import os; print(os.listdir(f'/proc/{os.getppid()}/task')); "
+                      "open(f'/proc/{os.getppid()}/environ').read()").error  # fmt: skip
+    assert walled.does("print('alive')") == "alive"
+
+
+def test_sibling_kernels_are_strangers(walled: Kernel) -> None:
+    """R34, R42: neither the memory of another kernel nor anything that it listens on."""
+    wall = walled.wall  # type: ignore[attr-defined]
+    with kernel(wall) as sibling:
+        pid = sibling.does("import os; print(os.getpid())")
+        name = sibling.does(
+            "import http.server, os, threading\n"
+            "handler = http.server.BaseHTTPRequestHandler\n"
+            "server = http.server.HTTPServer(('127.0.0.1', 0), handler)\n"
+            "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
+            "print(*server.socket.getsockname(), get_ipython().kernel.iopub_socket"
+            " and os.environ['TMPDIR'])"
+        )
+        address, port, temporary = name.split()
+        if wall == "landlock":
+            walled.refuses(f"open('/proc/{pid}/environ').read() + 'x'")
+            walled.refuses(f"import os; os.kill({pid}, 0)")
+            walled.refuses(f"import os; open('{temporary}/planted', 'w')")
+            for number in (port, 6665, 6666, 6669):
+                walled.refuses(
+                    f"import socket; socket.create_connection(('{address}', {number}), 5)"
+                )
+        else:
+            assert int(pid) < 100  # a process number of a namespace of its own
+            walled.refuses(f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)")
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_nothing_of_a_kernel_outlives_it(wall: str) -> None:
+    """R52: a process that was left running could open the next broker's memory too early."""
+    mark = f"86{os.getpid() % 1000:03d}.5"
+    with kernel(wall) as subject:
+        subject.does(
+            "import subprocess\n"
+            f"subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n"
+            f"subprocess.Popen('setsid sleep {mark} &', shell=True)"
+        )
+        assert len(_running(mark)) == 2
+        subject.ask("restart")
+        assert _gone(mark)
+        subject.does(f"import subprocess; subprocess.Popen(['sleep', '{mark}'])")
+        subject.ask("kill")
+        assert _gone(mark)
+
+
+def _bus_path(home: Path) -> Path:
+    return home / "data" / "bus"
+
+
+@contextlib.contextmanager
+def _bus(home: Path) -> Iterator[Path]:
+    """Listen as a session bus does: at a path that the person's programs may connect to."""
+    path = _bus_path(home)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        path.chmod(0o777)
+        server.listen(64)
+        try:
+            yield path
+            server.settimeout(0.1)
+        finally:
+            path.unlink()
+
+
+def _running(mark: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"sleep\0{mark}\0" in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+    return found
+
+
+def _gone(mark: str) -> bool:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if not _running(mark):
+            return True
+        time.sleep(0.05)
+    for pid in _running(mark):
+        os.kill(pid, signal.SIGKILL)
+    return False
