@@ -95,6 +95,18 @@ def _headers() -> None:
     _put(call, "_FIXED", {**call._FIXED, **more})
 
 
+def _methods() -> None:
+    from jupyter_valet.broker.egress import request
+
+    _put(request, "METHODS", request.METHODS | {"TRACE", "CONNECT"})
+
+
+def _denied() -> None:
+    from jupyter_valet.broker.egress.denied import Denied
+
+    _put(Denied, "covers", lambda self, method, target: False)
+
+
 def _pools() -> None:
     from jupyter_valet.broker.egress.dial import Pools
 
@@ -260,6 +272,14 @@ def _witness() -> None:
     _put(Witness, "generation", lambda self, ring: None)
 
 
+def _mark_in_keyring() -> None:
+    """Neither the witness nor the keyring remembers how far the vault had got."""
+    from jupyter_valet.broker.vault.key_sources.os_keyring import KeyringSource
+
+    _witness()
+    _put(KeyringSource, "apart", False)
+
+
 def _traces() -> None:
     from jupyter_valet.broker.vault.opening import Place
 
@@ -309,11 +329,13 @@ def _secret() -> None:
 
 
 def _keyring_backend() -> None:
-    import keyring
+    """Let the library choose, which takes what the environment or a file names."""
+    import keyring.core
 
     from jupyter_valet.broker.vault.key_sources import os_keyring
 
-    _put(os_keyring, "_backend", keyring.get_keyring)
+    _put(os_keyring, "_check_open", lambda: None)
+    _put(os_keyring, "_backend", lambda: keyring.core.init_backend())
 
 
 def _scope_words() -> None:
