@@ -1,7 +1,7 @@
 """Output JavaScript of a real kernel, in a real JupyterLab, in a real Chromium.
 
-Each function is one row: it returns what was got, in the words that `judge.py` reads. In the control
-level the server's pages are without their headers and checks.
+Each function is one row: it returns what was got, in the words that `judge.py` reads. In the
+control level the server's pages are without their headers and checks.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ display(Javascript({script!r}))
 """
 _SCRIPT = """
 window.red = undefined;
-(async () => {{ const BASE = {base!r}; const XSRF = (document.cookie.match(/_xsrf=([^;]+)/) || [])[1];
+(async () => {{ const BASE = {base!r};
+const XSRF = (document.cookie.match(/_xsrf=([^;]+)/) || [])[1];
 const post = (path, body) => fetch(BASE + path, {{method: 'POST', credentials: 'include',
-    headers: {{'X-XSRFToken': XSRF, 'Content-Type': 'application/json'}}, body: JSON.stringify(body)}});
+    headers: {{'X-XSRFToken': XSRF, 'Content-Type': 'application/json'}},
+    body: JSON.stringify(body)}});
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 {body} }})().then(value => window.red = 'got ' + value, error => window.red = 'raised ' + error)
 """
@@ -149,7 +151,8 @@ def kernel(tab: Tab, mark: Path) -> str:
         "const made = await post('api/kernels', {name: 'python3'});"
         "if (!made.ok) return 'api/kernels: ' + made.status;"
         "const id = (await made.json()).id;"
-        "const kernel = new WebSocket('ws://' + location.host + BASE + `api/kernels/${id}/channels`);"
+        "const kernel = new WebSocket("
+        "  'ws://' + location.host + BASE + `api/kernels/${id}/channels`);"
         "await new Promise(done => kernel.onopen = done);"
         "kernel.send(JSON.stringify({channel: 'shell', header: {msg_id: 'red', username: 'red',"
         "  session: 'red', msg_type: 'execute_request', version: '5.3', date: '2026-01-01'},"
@@ -340,7 +343,10 @@ def clickjacking(tab: Tab, mark: Path) -> str:
     """R86: from another port, and from an output."""
     transaction = _sign_in(tab)
     url = f"{tab.world.server.url}valet/connect/{transaction}"
-    add = "url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f) }"
+    add = (
+        "url => { const f = document.createElement('iframe'); f.src = url;"
+        " document.body.append(f) }"
+    )
     with _other_port(tab) as evil:
         found = 0
         for page in (evil, tab.notebook.page):
@@ -434,10 +440,14 @@ def stored_script(tab: Tab, mark: Path) -> str:
 
 def markdown_script(tab: Tab, mark: Path) -> str:
     """R82; its control is the same text as an output."""
-    hostile = "<script>window.red='CONTROL ran'</script><img src=x onerror=\"window.red='CONTROL ran'\">"
+    hostile = (
+        "<script>window.red='CONTROL ran'</script><img src=x onerror=\"window.red='CONTROL ran'\">"
+    )
     if tab.world.level.straw:
         tab.notebook.page.evaluate("window.red = undefined")
-        tab.notebook.run_code(f"from IPython.display import HTML, display\ndisplay(HTML({hostile!r}))")
+        tab.notebook.run_code(
+            f"from IPython.display import HTML, display\ndisplay(HTML({hostile!r}))"
+        )
         return tab.result(tab.notebook.page, 5)
     cells = [nbformat.v4.new_markdown_cell(hostile), nbformat.v4.new_code_cell("1")]
     notebook = nbformat.v4.new_notebook(

@@ -85,5 +85,7 @@ def run_tests(wanted: Iterable[str], undo: str = "") -> dict[str, str]:
             timeout=900,
         )
         if not outcomes.exists():
-            raise RuntimeError(f"the tests did not run ({undo}): {done.stdout[-2000:]}{done.stderr[-1000:]}")
+            raise RuntimeError(
+                f"the tests did not run ({undo}): {done.stdout[-2000:]}{done.stderr[-1000:]}"
+            )
         return dict(json.loads(outcomes.read_text()))

@@ -20,8 +20,10 @@ from levels import Level
 from table import Row, Seen
 from victim import World, payload_for, world
 
-_TIDIED = ("config", "site", "ipython", "data/kernels", "data/nbconvert", "data/labextensions", "work", ".config",
-           ".local", ".bashrc", ".evil.py")  # fmt: skip
+_TIDIED = (
+    "config", "site", "ipython", "data/kernels", "data/nbconvert", "data/labextensions", "work",
+    ".config", ".local", ".bashrc", ".evil.py",
+)  # fmt: skip
 
 
 def campaign(level: Level, rows: Iterable[Row], home: Path) -> Iterator[tuple[Row, Seen]]:
@@ -51,8 +53,9 @@ def _in_kernels(here: World, rows: Iterable[Row]) -> Iterator[tuple[Row, Seen]]:
 
 
 def _in_browser(here: World, rows: Iterable[Row]) -> Iterator[tuple[Row, Seen]]:
-    import browser
     import jlab
+
+    import browser
 
     with jlab.chromium() as chromium, browser.tab(here, chromium) as tab:
         for row in rows:
@@ -146,8 +149,10 @@ def local_control(row: Row, home: Path) -> Seen:
     secret = canary()
     (home / "secret").write_text(secret)
     mark = home / "mark"
-    target = {"victim": 0, "own_secret": secret, "state": str(home / "state"), "port": 0, "broker_port": 0, "mark": str(mark),
-              "payload": payload_for(mark, home)}  # fmt: skip
+    target = {
+        **{"victim": 0, "port": 0, "broker_port": 0, "own_secret": secret},
+        **{"state": str(home / "state"), "mark": str(mark), "payload": payload_for(mark, home)},
+    }
     code = _ADD_KEY.format(secret=secret) + channel.program(row.run, target)
     with (home / "secret").open() as inherited:
         done = subprocess.run(

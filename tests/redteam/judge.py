@@ -48,9 +48,7 @@ def _controls(got: Got, after: str) -> bool:
     return (not got.kinds and "CONTROL " in got.text[:20]) or after.startswith("CONTROL ")
 
 
-def _found(
-    row: Row, said: str, planted: Mapping[str, str], vault: Iterable[str]
-) -> Iterable[str]:
+def _found(row: Row, said: str, planted: Mapping[str, str], vault: Iterable[str]) -> Iterable[str]:
     wanted = set(row.loot or planted.keys() - _ALWAYS)
     for name in wanted & planted.keys():
         if planted[name] in said:

@@ -66,9 +66,8 @@ class Level:
 
     def unavailable(self) -> str:
         """Return why this machine or this product cannot offer the level yet, or nothing."""
-        if self.sandbox != "off":
-            if not ValetExtension.class_traits().get("sandbox"):
-                return "the product has no sandbox yet (ValetExtension.sandbox)"
+        if self.sandbox != "off" and not ValetExtension.class_traits().get("sandbox"):
+            return "the product has no sandbox yet (ValetExtension.sandbox)"
         return ""
 
 
@@ -88,9 +87,7 @@ LEVELS = {
         Level("L1-keyring", "L1", "the key from the system's keyring", "keyring"),
         Level("L2", "L2", "L1 with kernels behind Landlock, stock server", sandbox="landlock"),
         Level("L2-bwrap", "L2", "the same with bubblewrap, no network", sandbox="bubblewrap"),
-        Level(
-            "L2+", "L2+", "L2 with the lockdown profile", sandbox="landlock", lockdown=True
-        ),
+        Level("L2+", "L2+", "L2 with the lockdown profile", sandbox="landlock", lockdown=True),
         Level(
             "L2+bwrap",
             "L2+",

@@ -95,14 +95,18 @@ def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results
             print(f"\n{level.name}: not offered here: {why}", flush=True)
             continue
         print(f"\n{level.name}: {level.words}", flush=True)
-        seen = results[level.name] = {row.id: Seen("·", row.skip) for row in rows.values() if row.skip}
+        seen = results[level.name] = {
+            row.id: Seen("·", row.skip) for row in rows.values() if row.skip
+        }
         if level.straw:
             for row in rows.values():
                 if row.control == "local":
                     seen[row.id] = local_control(row, home / "local")
                     _line(row, "X", seen[row.id])
         tested = by_tests.controls(rows.values()) if level.straw else tests
-        for row, verdict in itertools.chain(tested, campaign(level, rows.values(), home / level.name)):
+        for row, verdict in itertools.chain(
+            tested, campaign(level, rows.values(), home / level.name)
+        ):
             seen[row.id] = verdict
             goal = "X" if level.straw else row.goal(level.column, root=_root())
             _line(row, goal, verdict)
@@ -121,7 +125,9 @@ def report(rows: dict[str, Row], results: Results) -> list[str]:
             if verdict.verdict == "broken" or (
                 verdict.ran and not table.good_enough(verdict.verdict, goal)
             ):
-                wrong.append(f"{name} {id_}: expected {goal}, seen {verdict.verdict}: {verdict.evidence}")
+                wrong.append(
+                    f"{name} {id_}: expected {goal}, seen {verdict.verdict}: {verdict.evidence}"
+                )
         met, of = table.score(rows.values(), seen, column, root=_root())
         weight = table.blocked(rows.values(), seen)
         print(f"\n{name}: as good as expected {met} of {of}; blocked {weight} of {of}")
@@ -136,7 +142,12 @@ def _failed_controls(rows: dict[str, Row], results: Results) -> Iterable[str]:
         level = "control" if row.control == "local" else row.control
         if level == by_tests.IN_THE_TEST:
             continue
-        if not (row.run or row.undo or row.script) or row.skip or level not in results or (row.root and not _root()):
+        if (
+            not (row.run or row.undo or row.script)
+            or row.skip
+            or level not in results
+            or (row.root and not _root())
+        ):
             continue
         seen = results[level].get(row.id)
         if seen is None or seen.verdict not in ("X", "U"):
@@ -147,7 +158,11 @@ def _failed_controls(rows: dict[str, Row], results: Results) -> Iterable[str]:
 def _line(row: Row, goal: str, seen: Seen) -> None:
     good = not seen.ran or table.good_enough(seen.verdict, goal)
     flag = " " if good and seen.verdict != "broken" else "!"
-    print(f"{flag} {row.id} w{row.weight} {goal}>{seen.verdict:<2} {row.attack[:52]:<52} {seen.evidence[:110]}", flush=True)
+    print(
+        f"{flag} {row.id} w{row.weight} {goal}>{seen.verdict:<2} "
+        f"{row.attack[:52]:<52} {seen.evidence[:110]}",
+        flush=True,
+    )
 
 
 def _write(user: str, rows: dict[str, Row], results: Results) -> None:
@@ -156,7 +171,9 @@ def _write(user: str, rows: dict[str, Row], results: Results) -> None:
     path = folder / RESULT
     levels = json.loads(path.read_text())["levels"] if path.exists() else {}
     for name, seen in results.items():
-        met, of = table.score(rows.values(), seen, LEVELS[name].column if name != "control" else "L0", root=_root())
+        met, of = table.score(
+            rows.values(), seen, LEVELS[name].column if name != "control" else "L0", root=_root()
+        )
         levels[name] = {
             "blocked_weight": table.blocked(rows.values(), seen),
             "as_expected": met,
@@ -191,7 +208,9 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("level", nargs="*", default=list(LEVELS), help=", ".join(LEVELS))
     parser.add_argument("--rows", default="", help="ids or areas, with commas")
-    parser.add_argument("--user", default="", help="as whom, with commas; others than oneself need root")
+    parser.add_argument(
+        "--user", default="", help="as whom, with commas; others than oneself need root"
+    )
     return parser.parse_args()
 
 

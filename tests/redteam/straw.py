@@ -9,7 +9,7 @@ from pathlib import Path
 
 secret, folder = sys.argv[1], Path(sys.argv[2])
 (folder / "secret.txt").write_text(secret)
-kept = (folder / "secret.txt").open()  # noqa: SIM115 - it is to stay open
+kept = (folder / "secret.txt").open()
 memory = mmap.mmap(-1, 4096)
 memory.write(secret.encode())
 print("ready", flush=True)

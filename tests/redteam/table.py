@@ -101,9 +101,7 @@ def score(
     """
     ran = [row for row in rows if row.id in seen and seen[row.id].verdict != "·"]
     met = sum(
-        row.weight
-        for row in ran
-        if good_enough(seen[row.id].verdict, row.goal(column, root=root))
+        row.weight for row in ran if good_enough(seen[row.id].verdict, row.goal(column, root=root))
     )
     return met, sum(row.weight for row in ran)
 

@@ -63,7 +63,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Seen]]:
     from levels import LEVELS
 
     home = tmp_path_factory.mktemp("redteam") / "home"
-    yield {row.id: one for row, one in campaign(LEVELS["L1"], [ROWS[i] for i in QUICK], home)}
+    return {row.id: one for row, one in campaign(LEVELS["L1"], [ROWS[i] for i in QUICK], home)}
 
 
 @LIVE

@@ -1,8 +1,6 @@
 """Files planted now that run later, outside: the harness then does what a person does next."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 

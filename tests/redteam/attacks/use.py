@@ -41,8 +41,8 @@ def own_flow(t):
             form = {**client, "grant_type": "authorization_code", "code": code}
             body = urllib.parse.urlencode({**form, "code_verifier": verifier}).encode()
             with contextlib.suppress(OSError):
-                with urllib.request.urlopen(t["issuer"] + "/token", body, timeout=10) as answer:
-                    Path(t["root"], "own-tokens").write_bytes(answer.read())
+                answer = urllib.request.urlopen(t["issuer"] + "/token", body, timeout=10)
+                Path(t["root"], "own-tokens").write_bytes(answer.read())
             self.send_response(204)
             self.end_headers()
 
