@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["canary", "pytester"]
+"""tests/plugins/canary.py: after all tests, no secret of theirs is in any file."""
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

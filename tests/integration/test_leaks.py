@@ -15,6 +15,7 @@ from leaks import Leak, in_vault, must_not_leak, search
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import open_vault
 
+pytestmark = pytest.mark.plants_secrets
 TOKEN = "gho_/+token with ümlaut~0123456789"
 WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": str,
