@@ -102,7 +102,7 @@ def admitted(wanted: SetUp) -> Iterator[Patient]:
         sibling.run(_CHATTER.format(secret=canaries["iopub"]))
         straw = _straw(stack, canaries["straw"], private)
         target = _target(plan, server, sibling, straw, canaries)
-        target |= _listeners(stack, private, canaries["abstract"])
+        target |= _listeners(stack, canaries["abstract"])
         status = _status(kernel)
         target["broker_port"] = int(status.pop("port", 0))
         yield Patient(server, kernel, sibling, straw, canaries, target, status)
@@ -227,15 +227,21 @@ def _holder(kernel: Kernel) -> int:
     return found
 
 
-def _listeners(stack: contextlib.ExitStack, folder: Path, secret: str) -> dict[str, str]:
-    """Put up a session's sockets: one with a file and one without, which both say something."""
+def _listeners(stack: contextlib.ExitStack, secret: str) -> dict[str, str]:
+    """Put up a session's sockets: one with a file and one without, which both say something.
+
+    Without them their rows are not tried, as where the temporary folder's path is too long.
+    """
     if not hasattr(socket, "AF_UNIX"):
         return {}
-    path, name = str(folder / "bus"), f"valet-doctor-{secrets.token_hex(8)}"
-    _speak(stack, path, b"OK " + secret.encode(), asked=True)
-    if sys.platform == "linux":
-        _speak(stack, "\0" + name, secret.encode())
-    return {"bus": f"unix:path={path}", "abstract": name}
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vd-"))
+    path, name = str(Path(folder, "bus")), f"valet-doctor-{secrets.token_hex(8)}"
+    with contextlib.suppress(OSError):
+        _speak(stack, path, b"OK " + secret.encode(), asked=True)
+        if sys.platform == "linux":
+            _speak(stack, "\0" + name, secret.encode())
+        return {"bus": f"unix:path={path}", "abstract": name}
+    return {}
 
 
 def _speak(stack: contextlib.ExitStack, address: str, words: bytes, *, asked: bool = False) -> None:
