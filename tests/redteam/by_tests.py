@@ -77,6 +77,7 @@ def run_tests(wanted: Iterable[str], undo: str = "") -> dict[str, str]:
                 **os.environ,
                 "PYTHONPATH": here,
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "HYPOTHESIS_STORAGE_DIRECTORY": folder,
                 "REDTEAM_UNDO": undo,
                 "REDTEAM_OUTCOMES": str(outcomes),
             },

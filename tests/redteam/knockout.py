@@ -338,6 +338,18 @@ def _keyring_backend() -> None:
     _put(os_keyring, "_backend", lambda: keyring.core.init_backend())
 
 
+def _fingerprint() -> None:
+    from jupyter_valet.broker.connections.connection import Connection
+
+    _put(Connection, "made_under", lambda self, profile: True)
+
+
+def _nonce() -> None:
+    from jupyter_valet.broker import consent
+
+    _put(consent, "_check_nonce", lambda transaction, nonce: None)
+
+
 def _scope_words() -> None:
     from jupyter_valet.broker.oauth.profile import Profile
 

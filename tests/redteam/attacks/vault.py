@@ -15,7 +15,9 @@ def vault_and_key(t):
         return ""
     key = [path for path in Path(t["state"], "keys").iterdir() if "witness" not in path.name]
     seen = [path.read_bytes()[:10] for path in key]  # the refusal of the files, if there is one
-    vault = open_vault(Path(t["state"]), t["key_source"] if t["key_source"] != "keyring" else "file")
+    vault = open_vault(
+        Path(t["state"]), t["key_source"] if t["key_source"] != "keyring" else "file"
+    )
     try:
         if vault.locked:
             return "locked"

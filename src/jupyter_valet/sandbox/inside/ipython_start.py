@@ -4,17 +4,15 @@ Runs in the person's environment, on whatever Python that is, so it uses nothing
 nothing of this package. It takes the place of `-m ipykernel_launcher`, which would look for modules
 in the working directory first (R63).
 """
-# ruff: noqa: PTH103, PTH110, PTH118, PTH120
+# ruff: noqa: PTH103, PTH110, PTH120
 
 from __future__ import annotations
 
 import json
 import os
 import site
-import socket
 import sys
 import sysconfig
-import tempfile
 from typing import Any
 
 OVERLAY = "JUPYTER_VALET_OVERLAY"
@@ -27,8 +25,6 @@ def main() -> None:
     use_overlay(os.environ.get(OVERLAY, ""))
     from ipykernel.kernelapp import IPKernelApp
 
-    if not can_listen():
-        collect_output_by_path()
     app: Any = IPKernelApp.instance()
     app.initialize()
     shell = getattr(app, "shell", None)
@@ -63,47 +59,6 @@ _LIBRARIES = ("purelib", "platlib")
 def _put_first(name: str, folders: list[str], default: str) -> None:
     rest = os.environ.get(name) or default
     os.environ[name] = os.pathsep.join(folders + ([rest] if rest else []))
-
-
-def can_listen() -> bool:
-    """Tell whether a TCP port may be chosen freely: without a network of its own it may not."""
-    with socket.socket() as attempt:
-        try:
-            attempt.bind(("127.0.0.1", 0))
-        except OSError:
-            return False
-    return True
-
-
-def collect_output_by_path() -> None:
-    """Let what forked children print reach the notebook by a UNIX socket instead of a TCP port.
-
-    ipykernel offers no setting for it. Where it has changed, the output of children is lost, as it
-    says itself.
-    """
-    import zmq
-    from ipykernel import iostream
-    from zmq.eventloop import zmqstream
-
-    def listen(self: Any) -> None:
-        self._pipe_uuid = os.urandom(16)
-        self._pipe_path = os.path.join(tempfile.mkdtemp(prefix="iopub-"), "pipe")
-        pipe = self.socket.context.socket(zmq.PULL)
-        pipe.linger = 0
-        pipe.bind("ipc://" + self._pipe_path)
-        self._pipe_in = zmqstream.ZMQStream(pipe, self.io_loop)
-        self._pipe_in.on_recv(self._handle_pipe_msg)
-
-    def connect(self: Any) -> Any:
-        context = zmq.Context()  # a new one after a fork
-        pipe = context.socket(zmq.PUSH)
-        pipe.linger = 3000
-        pipe.connect("ipc://" + self._pipe_path)
-        return context, pipe
-
-    thread: Any = iostream.IOPubThread
-    if hasattr(thread, "_setup_pipe_in") and hasattr(thread, "_setup_pipe_out"):
-        thread._setup_pipe_in, thread._setup_pipe_out = listen, connect
 
 
 def adapt(shell: Any) -> None:
