@@ -231,7 +231,7 @@ class Notebook:
         page.on("console", lambda message: notebook.console.append(message.text))
         page.on("pageerror", lambda error: notebook.console.append(f"error: {error}"))
         page.goto(server.notebook_url(name))
-        page.wait_for_function(_OPENED, timeout=90_000)
+        page.wait_for_function(_OPENED, timeout=120_000)
         return notebook
 
     def cell(self, index: int) -> Locator:
@@ -282,7 +282,7 @@ class Notebook:
     def restart_kernel(self) -> None:
         """Press the kernel's restart button; the cells and their outputs stay."""
         self.page.evaluate(_RESTART)
-        self.page.wait_for_function(_IDLE, timeout=60_000)
+        self.page.wait_for_function(_IDLE, timeout=120_000)
 
     def interrupt(self) -> None:
         """Press ■."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from jlab import Notebook
 from playwright.sync_api import Locator, Page
 
-TIMEOUT = 30_000
+TIMEOUT = 60_000
 """Milliseconds; loading the broker's parts for the first time takes seconds on a busy machine."""
 
 
