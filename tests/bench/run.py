@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHES = ["notebook", "server", "calls", "flow"]
+BENCHES = ["notebook", "server", "calls", "flow", "sandbox"]
 
 
 def main() -> int:
