@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +66,20 @@ class Kernel:
         self.server = server
         self.id = kernel_id
 
-    @property
+    @cached_property
     def capability(self) -> str:
         """What the kernel holds; the worst that another kernel may know of it."""
-        code = "import os; print(os.environ.get('JUPYTER_VALET_CAPABILITY', ''))"
-        return self.run(code).strip()
+        code = "import os; print(os.environ['JUPYTER_VALET_CAPABILITY'])"
+        return self.run(code).strip().splitlines()[-1]
 
-    @property
+    @cached_property
     def pid(self) -> int:
         """The innermost process that holds the kernel's capability, as seen from outside."""
         wanted, found = self.capability.encode(), 0
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    if wanted and wanted in (entry / "environ").read_bytes():
+                    if wanted in (entry / "environ").read_bytes():
                         found = max(found, int(entry.name))
         return found
 
