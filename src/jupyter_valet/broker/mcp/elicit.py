@@ -20,10 +20,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -34,17 +32,14 @@ from mcp_types import (
     ElicitResult,
     InputRequiredResult,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from ...wire.errors import ValetError
 from ...wire.routes import LONG_POLL_SECONDS
 from ..calls import Calls
 from ..elicitation import NeedsAuthorization, Transaction, Transactions
-from ..kernels import Caller
 from ..oauth import Profile
 from ..vault import Vault
-from .authentication import CALLER
-from .presence import PRESENCE, Presence
+from .exchange import Exchange
 from .results import failure, success
 from .state import CallState, redeem, refused
 
@@ -72,12 +67,12 @@ class Asking:
     poll: float = LONG_POLL_SECONDS
 
 
-async def call_tool(
-    asking: Asking, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
-) -> Result:
-    """Answer one `tools/call`, asking the person on the way when that is needed."""
-    scope = context.request.scope  # type: ignore[union-attr]
-    return await _Leg(asking, context, params, scope[CALLER], scope[PRESENCE]).run()
+async def call_tool(asking: Asking, exchange: Exchange, params: CallToolRequestParams) -> Result:
+    """Answer one `tools/call`, asking the person on the way when that is needed.
+
+    Raises `UnknownTool`, `Gone` when the client went, and `MCPError` for what is no answer of ours.
+    """
+    return await _Leg(asking, exchange, params).run()
 
 
 @dataclass
@@ -85,15 +80,13 @@ class _Leg:
     """One request of a call: the only one, or one of several (2026-07-28)."""
 
     asking: Asking
-    context: ServerRequestContext[Any, Any]
+    exchange: Exchange
     params: CallToolRequestParams
-    caller: Caller
-    presence: Presence
     asked: dict[str, list[str]] = field(default_factory=dict)
 
     async def run(self) -> Result:
         try:
-            if self.modern and self.params.request_state is not None:
+            if self.exchange.modern and self.params.request_state is not None:
                 pending = await self._resume(CallState.parse(self.params.request_state))
                 if pending is not None:
                     return pending
@@ -107,17 +100,17 @@ class _Leg:
         while True:
             # What comes now may have an effect: only for a client that is still there.
             await anyio.lowlevel.checkpoint()
-            self.presence.check()
+            self.exchange.check()
             try:
                 outcome = await self.asking.calls.call(
-                    self.caller, self.params.name, self.params.arguments or {}
+                    self.exchange.caller, self.params.name, self.params.arguments or {}
                 )
             except NeedsAuthorization as needs:
                 question = await self._ask(needs)
                 if question is not None:
                     return question
             else:
-                return success(outcome, wrap=not self.modern)
+                return success(outcome, wrap=not self.exchange.modern)
 
     async def _ask(self, needs: NeedsAuthorization) -> InputRequiredResult | None:
         """Ask in the form the client knows; None when the person has already signed in.
@@ -126,11 +119,11 @@ class _Leg:
         """
         self._note(needs)
         transaction = self.asking.transactions.create(
-            self.caller, provider=needs.provider, scopes=needs.scopes, reason=needs.reason
+            self.exchange.caller, provider=needs.provider, scopes=needs.scopes, reason=needs.reason
         )
-        if self.modern and self.url:
+        if self.exchange.modern and self.exchange.url:
             return self._question(transaction, CallState(transaction.id, self.asked))
-        if self.url and self.context.session.can_send_request:
+        if self.exchange.url and self.exchange.can_push:
             transaction = await self._push(transaction)
         else:
             transaction = await self._wait(transaction, self.asking.hold)
@@ -186,7 +179,7 @@ class _Leg:
             return InputRequiredResult(request_state=str(state))
         self._end(transaction)
         await anyio.lowlevel.checkpoint()
-        self.presence.check()
+        self.exchange.check()
         redeem(self.asking.vault, state, transaction.expires_at)
         return None
 
@@ -196,8 +189,8 @@ class _Leg:
         if transaction is None:
             raise refused()
         if (transaction.principal, transaction.kernel_id) != (
-            self.caller.principal,
-            self.caller.kernel_id,
+            self.exchange.caller.principal,
+            self.exchange.caller.kernel_id,
         ):
             raise refused()
         return transaction
@@ -223,20 +216,14 @@ class _Leg:
             life = max(transaction.expires_at - transaction.created_at, 0.0)
             transaction = await self._wait(transaction, life)
             tasks.cancel_scope.cancel()
-        await self.context.session.send_elicit_complete(
-            elicitation, related_request_id=self.context.request_id
-        )
+        await self.exchange.pushed(elicitation)
         return transaction
 
     async def _put(self, transaction: Transaction, elicitation: str) -> None:
         try:
-            answer = await self.context.session.elicit_url(
-                self._message(transaction),
-                transaction.url,
-                elicitation,
-                related_request_id=self.context.request_id,
+            action = await self.exchange.push(
+                self._message(transaction), transaction.url, elicitation
             )
-            action = answer.action
         except MCPError:
             action = "cancel"  # a client that fails has not asked anybody (ES-14)
         if action != "accept":
@@ -254,24 +241,13 @@ class _Leg:
             if left <= 0:
                 return transaction
             told += 1
-            await self.context.session.report_progress(told, message=f"Waiting for {title}")
+            await self.exchange.progress(told, f"Waiting for {title}")
             transaction = await self.asking.transactions.wait(
                 transaction.id, after=transaction.revision, timeout=min(left, _SLICE)
             )
-            self.presence.check()
+            self.exchange.check()
         return transaction
 
     def _message(self, transaction: Transaction) -> str:
         title = self.asking.profiles[transaction.provider].title
         return f"Sign in at {title}. {transaction.reason}"
-
-    @property
-    def modern(self) -> bool:
-        return self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
-
-    @property
-    def url(self) -> bool:
-        """Whether the client declared URL mode, in this request or its session (ES-03, PS-01)."""
-        capabilities = self.context.session.client_capabilities
-        elicitation = capabilities.elicitation if capabilities else None
-        return elicitation is not None and elicitation.url is not None

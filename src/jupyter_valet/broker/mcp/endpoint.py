@@ -35,6 +35,7 @@ from ..oauth import Profile
 from ..vault import Vault
 from .authentication import Authenticator, Refusal, admit, authenticate
 from .elicit import HOLD, Asking, call_tool
+from .exchange import of_sdk
 from .patience import Patience
 from .presence import PRESENCE, Gone, Presence
 from .quick import is_quick
@@ -152,7 +153,7 @@ class Endpoint:
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
         try:
-            return await call_tool(self._asking, context, params)
+            return await call_tool(self._asking, of_sdk(context), params)
         except UnknownTool:
             raise MCPError(code=INVALID_PARAMS, message="Unknown tool") from None
         except Gone:
