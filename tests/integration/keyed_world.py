@@ -11,10 +11,12 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from aiohttp import web
+from api_calls import calls_of
 from local_server import LocalServer
 
 from jupyter_valet.broker.audit import Audit, read_audit
-from jupyter_valet.broker.calls import Calls, ToolOutcome
+from jupyter_valet.broker.calls import Calls
+from jupyter_valet.broker.catalogue import ToolOutcome
 from jupyter_valet.broker.connections import Connection, Connections, Probes
 from jupyter_valet.broker.consent import Consent
 from jupyter_valet.broker.egress import Egress
@@ -151,7 +153,7 @@ async def keyed_world(folder: Path, api: KeyedApi, **settings: Any) -> AsyncIter
     transactions = Transactions(vault)
     probes = Probes(vault, egress, clock=lambda: now[0])
     consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
-    calls = Calls([toolset], connections, egress, audit, known)
+    calls = calls_of([toolset], connections, egress, audit, known)
     try:
         yield KeyedWorld(
             state, api, vault, egress, known["weather"], audit, connections, transactions, consent,

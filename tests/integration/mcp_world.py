@@ -19,6 +19,7 @@ import httpx2
 import mcp_types as types
 import uvicorn
 from aiohttp import web
+from api_calls import calls_of
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -259,7 +260,7 @@ async def world(folder: Path, upstream: Upstream) -> AsyncIterator[World]:
             connections,
             Transactions(vault),
             egress,
-            Calls(toolsets(known), connections, egress, audit, known),
+            calls_of(toolsets(known), connections, egress, audit, known),
             events,
             known,
         )

@@ -115,7 +115,7 @@ class Routes:
         match self.request.method, self.request.path:
             case "GET", ["status"]:
                 caller = self.request.caller
-                return self.services.status(caller.origin, caller.isolation).to_json()
+                return self.services.status(caller).to_json()
             case "POST", ["connect"]:
                 return self._connect().to_json()
             case "GET", ["connections"]:

@@ -18,6 +18,7 @@ from .._version import __version__
 from ..wire import control as wire
 from ..wire.errors import ValetError
 from ..wire.isolation import Isolation
+from ..wire.processes import Peer
 from ..wire.routes import PAGE_UNLOCK
 from ..wire.views import StatusView
 from .control import Control, describe
@@ -26,6 +27,7 @@ from .hardening import Hardening
 from .kernels import Caller, Kernels
 from .level import level
 from .listener import Listener
+from .peers import Gate
 from .secret import Secret
 from .vault import Vault, open_vault
 
@@ -69,6 +71,7 @@ class Broker:
         on(wire.STATUS, self._on_status)
         on(wire.VAULT_UNLOCK, self._on_unlock)
         on(wire.CAPABILITY_REGISTER, self._on_register)
+        on(wire.CAPABILITY_BIND, self._on_bind)
         on(wire.CAPABILITY_REVOKE, self._on_revoke)
         on(wire.PAGE_OPEN, self._with(lambda s: s.consent.open))
         on(wire.PAGE_SAVE, self._with(lambda s: s.consent.save))
@@ -119,7 +122,12 @@ class Broker:
             origin=params["origin"],
             isolation=Isolation.from_json(params.get("isolation") or {}),
         )
-        self._kernels.register(params["digest"], caller)
+        peer = Peer.from_json(params.get("peer") or {})
+        self._kernels.register(params["digest"], caller, peer)
+
+    async def _on_bind(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._kernels.bind(params["kernel_id"], Peer.from_json(params["peer"]))
+        return {}
 
     async def _on_revoke(self, params: dict[str, Any]) -> dict[str, Any]:
         self._kernels.revoke(params["kernel_id"])
@@ -142,7 +150,7 @@ class Broker:
 
     async def _on_status(self, params: dict[str, Any]) -> dict[str, Any]:
         if self._services is not None:
-            return self._services.status(self._start.origin).to_json()
+            return self._services.status(_nobody(self._start.origin)).to_json()
         locked = self._vault is not None and self._vault.locked
         name, words = self._level()
         return StatusView(
@@ -190,11 +198,24 @@ class Broker:
         finally:
             self._built.set()
 
+    async def _on_elsewhere(self, caller: Caller) -> None:
+        """Record that a capability was shown by a process that is not its kernel's (R59)."""
+        logger.warning("kernel %s: its capability was shown by another process", caller.kernel_id)
+        with contextlib.suppress(ValetError):  # a vault that is locked has no log: refused anyway
+            (await self._ready()).audit.record(
+                "capability.refused",
+                principal=caller.principal,
+                kernel=caller.kernel_id,
+                notebook=caller.notebook,
+                outcome="elsewhere",
+                reason="shown by a process that is not of this kernel",
+            )
+
     async def _listen(self) -> None:
         await self._started.wait()
         assert self._socket is not None
         config = uvicorn.Config(
-            Listener(self._kernels, self._ready),
+            Gate(Listener(self._kernels, self._ready), self._kernels, self._on_elsewhere),
             http=GuardedHttp,
             ws="none",
             lifespan="off",
@@ -232,3 +253,8 @@ def _listening_socket(listen_fd: int | None) -> socket.socket:
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     return listener
+
+
+def _nobody(origin: str) -> Caller:
+    """Who asks for the status over the control channel: the server, for no kernel."""
+    return Caller(wire.OWNER, "", "", origin)

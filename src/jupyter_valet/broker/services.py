@@ -14,22 +14,25 @@ from ..wire.control import EVENT_AUDIT, StartParams
 from ..wire.isolation import Isolation
 from ..wire.routes import PAGE_CONNECTIONS
 from ..wire.views import StatusView, TransactionView
+from .apis import Apis
 from .audit import Audit
+from .authorized import Authorized
 from .calls import Calls
+from .catalogue import Catalogue
 from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
 from .elicitation import Transaction, Transactions
 from .hardening import Hardening
-from .kernels import Kernels
+from .kernels import Caller, Kernels
 from .level import level
 from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
+from .policy.access import Access
 from .toolsets import toolsets
 from .vault import Vault
 
 SERVER_NAME = "jupyter-valet"
-_UNMEASURED = Isolation()
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Services:
         name, words = self._level(self.kernels.isolation_of(transaction.kernel_id))
         return replace(view, level=name, level_words=words)
 
-    def status(self, origin: str, isolation: Isolation = _UNMEASURED) -> StatusView:
+    def status(self, caller: Caller) -> StatusView:
         """Return what `%valet` prints, with the level that holds for the kernel that asks."""
-        name, words = self._level(isolation)
+        name, words = self._level(caller.isolation)
         return StatusView(
             version=__version__,
             level=name,
@@ -64,8 +67,8 @@ class Services:
             vault="unlocked",
             key_source=self.vault.key_source_words,
             providers=sorted(self.profiles),
-            toolsets=sorted({tool.toolset for tool in self.calls.tools()}),
-            connections_url=origin + PAGE_CONNECTIONS,
+            toolsets=sorted({tool.toolset for tool in self.calls.catalogue.everything(caller)}),
+            connections_url=caller.origin + PAGE_CONNECTIONS,
         )
 
     def _level(self, isolation: Isolation) -> tuple[str, str]:
@@ -91,7 +94,8 @@ async def build(
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)
     egress = Egress()
-    calls = Calls(toolsets(known), connections, egress, audit, known)
+    authorized = Authorized(Access(connections), connections, egress, audit)
+    calls = Calls(Catalogue(Apis(toolsets(known), authorized, known)))
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     probes = Probes(vault, egress)
     consent = Consent(vault, audit, known, oauth, connections, transactions, probes)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from typing import Any, Self
 
 from mcp.server.context import ServerRequestContext
@@ -14,7 +14,6 @@ from mcp.server.streamable_http import REQUEST_CANCELLED
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
-from mcp.shared.inbound import X_MCP_HEADER_KEY
 from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
@@ -27,13 +26,14 @@ from mcp_types import (
 from ..._version import __version__
 from ...wire.errors import ValetError
 from ...wire.routes import LONG_POLL_SECONDS
-from ..calls import Calls, UnknownTool
+from ..calls import Calls
+from ..catalogue import UnknownTool
 from ..control import describe
 from ..elicitation import Transactions
 from ..kernels import Caller, Kernels
 from ..oauth import Profile
 from ..vault import Vault
-from .authentication import Authenticator, Refusal, admit, authenticate
+from .authentication import CALLER, Authenticator, Refusal, admit, authenticate
 from .elicit import HOLD, Asking, call_tool
 from .exchange import of_sdk
 from .patience import Patience
@@ -56,6 +56,9 @@ INSTRUCTIONS = (
     "see or need a password, key or token. An error that starts with `authorization_required` "
     "means that the person must act first."
 )
+
+_calling: ContextVar[Caller] = ContextVar("calling")
+"""Who makes the request at hand, where the SDK passes no context."""
 
 _HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
 
@@ -80,13 +83,7 @@ class Endpoint:
         self._asking = Asking(calls, transactions, vault, profiles, hold, poll)
         self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
-        self._tools = ListToolsResult(tools=listed(calls.tools()))
-        # The SDK checks `Mcp-Param-*` headers against these; one that declares none has no check.
-        self._schemas = {
-            tool.name: tool.input_schema
-            for tool in calls.tools()
-            if X_MCP_HEADER_KEY in json.dumps(tool.input_schema)
-        }
+        self._listed: tuple[object, ListToolsResult] | None = None
         server = self._server(vault)
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
@@ -101,7 +98,7 @@ class Endpoint:
             version=__version__,
             instructions=INSTRUCTIONS,
             # Without it the SDK walks tools/list on every call.
-            get_tool_input_schema=lambda name: self._schemas.get(name),
+            get_tool_input_schema=self._schema,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
         )
@@ -126,6 +123,7 @@ class Endpoint:
         if isinstance(caller, Refusal):
             await _refuse(send, caller)
             return
+        _calling.set(caller)
         with self._kernels.request_of(caller):
             await self._serve(caller, scope, receive, send)
 
@@ -147,7 +145,16 @@ class Endpoint:
     async def _list_tools(
         self, context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        return self._tools
+        caller = context.request.scope[CALLER]  # type: ignore[union-attr]
+        tools = self._asking.calls.tools(caller)
+        if self._listed is None or self._listed[0] is not tools:
+            self._listed = (tools, ListToolsResult(tools=listed(tools)))
+        return self._listed[1]
+
+    def _schema(self, name: str) -> dict[str, Any] | None:
+        """Return the schema whose `Mcp-Param-*` headers the SDK compares with the arguments."""
+        tool = self._asking.calls.find(_calling.get(), name)
+        return dict(tool.input_schema) if tool is not None else None
 
     async def _call_tool(
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams

@@ -11,8 +11,7 @@ from mcp_types import Tool as McpTool
 
 from ...wire.errors import ValetError
 from ...wire.mcp import META_ERROR, META_PROVIDER, META_TOOL, META_TOOLSET
-from ..calls import ToolOutcome
-from ..toolsets import Tool
+from ..catalogue import Tool, ToolOutcome
 
 
 def listed(tools: Iterable[Tool]) -> list[McpTool]:
@@ -20,13 +19,13 @@ def listed(tools: Iterable[Tool]) -> list[McpTool]:
     return [
         McpTool(
             name=tool.name,
-            title=tool.operation.summary,
-            description=f"{tool.operation.summary} ({tool.source.title}).",
-            input_schema=tool.input_schema,
+            title=tool.title,
+            description=tool.description,
+            input_schema=dict(tool.input_schema),
             annotations=_annotations(tool),
             _meta={
                 META_TOOLSET: tool.toolset,
-                META_TOOL: tool.operation.name,
+                META_TOOL: tool.short_name,
                 META_PROVIDER: tool.provider,
             },
         )
@@ -35,11 +34,10 @@ def listed(tools: Iterable[Tool]) -> list[McpTool]:
 
 
 def _annotations(tool: Tool) -> ToolAnnotations:
-    method = tool.operation.method
     return ToolAnnotations(
-        read_only_hint=tool.operation.access == "read",
-        destructive_hint=method in ("DELETE", "PUT", "PATCH"),
-        idempotent_hint=method in ("GET", "PUT", "DELETE"),
+        read_only_hint=tool.access == "read",
+        destructive_hint=tool.destructive,
+        idempotent_hint=tool.idempotent,
         open_world_hint=True,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema_rs
 
@@ -29,6 +29,36 @@ class Tool:
     def toolset(self) -> str:
         """Name of the toolset."""
         return self.source.name
+
+    @property
+    def short_name(self) -> str:
+        """Name inside the toolset."""
+        return self.operation.name
+
+    @property
+    def title(self) -> str:
+        """What it does, for people."""
+        return self.operation.summary
+
+    @property
+    def description(self) -> str:
+        """What it does and where, for a model."""
+        return f"{self.operation.summary} ({self.source.title})."
+
+    @property
+    def access(self) -> Literal["read", "write"]:
+        """Whether the operation changes anything at the provider."""
+        return self.operation.access
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it may undo or replace what is there, by its method (RFC 9110 §9)."""
+        return self.operation.method in ("DELETE", "PUT", "PATCH")
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether its method is (RFC 9110 §9.2.2)."""
+        return self.operation.method in ("GET", "PUT", "DELETE")
 
     @property
     def provider(self) -> str:

@@ -1,0 +1,159 @@
+"""One request with the caller's own connection: policy, credential, egress, audit.
+
+Whatever may use a connection (a tool, a client in the notebook, a function) comes through here, so
+that the rules for refused credentials and for scopes that turn out to be missing are written once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..wire.errors import ValetError
+from .audit import Audit
+from .connections import Connection, Connections, NeedsLogin
+from .egress import Egress, Response, Withheld
+from .egress.challenge import missing_scopes, scope_names, sufficient_scopes
+from .kernels import Caller
+from .oauth import Profile
+from .policy.access import Access, Use
+from .secret import Secret
+
+
+@dataclass(frozen=True)
+class ScopeHeaders:
+    """The response headers by which an API without RFC 6750 challenges tells scopes (GitHub)."""
+
+    granted: str = ""
+    accepted: str = ""
+
+
+NO_SCOPE_HEADERS = ScopeHeaders()
+
+
+class Authorized:
+    """Sends requests with the connections of those who ask."""
+
+    def __init__(
+        self, access: Access, connections: Connections, egress: Egress, audit: Audit
+    ) -> None:
+        self._access = access
+        self._connections = connections
+        self._egress = egress
+        self._audit = audit
+
+    async def send(
+        self,
+        caller: Caller,
+        profile: Profile,
+        use: Use,
+        scope_headers: ScopeHeaders = NO_SCOPE_HEADERS,
+    ) -> Response:
+        """Send `use.request` and return upstream's answer, whatever its status.
+
+        Raises `NeedsAuthorization` when the person must act first, `ValetError` for what goes wrong
+        on the way.
+        """
+        return await _Sending(self, caller, profile, use, scope_headers).run()
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """One request under way."""
+
+    parts: Authorized
+    caller: Caller
+    profile: Profile
+    use: Use
+    scope_headers: ScopeHeaders
+
+    async def run(self) -> Response:
+        connection = self.parts._access.connection(self.caller, self.profile, self.use)
+        credential = await self._credential(connection)
+        response = await self._send(connection, credential)
+        if response.status == 401:
+            # Refused for want of a good credential, so not processed (RFC 9110 §15.5.2): one
+            # forced refresh and one more try are safe for any method (L17).
+            credential = await self._credential(connection, rejected=credential)
+            response = await self._send(connection, credential)
+        self._check_refusal(connection, response)
+        self.parts._connections.used(
+            connection,
+            tool=self.use.tool,
+            kernel=self.caller.kernel_id,
+            notebook=self.caller.notebook,
+        )
+        return response
+
+    async def _credential(self, connection: Connection, rejected: Secret | None = None) -> Secret:
+        try:
+            return await self.parts._connections.access_token(connection, rejected=rejected)
+        except NeedsLogin as needs:
+            scopes = self.use.scopes | connection.scopes
+            raise self._sign_in(scopes, needs.reason) from None
+
+    async def _send(self, connection: Connection, credential: Secret) -> Response:
+        try:
+            return await self.parts._egress.send(
+                self.use.request,
+                credential,
+                principal=f"{self.caller.principal}/{self.caller.kernel_id}",
+                loopback=self.profile.loopback,
+                provider=self.profile.title,
+                placement=self.profile.placed(connection.account.label),
+                never=self.profile.never,
+            )
+        except Withheld:
+            self._refused(connection, "response_withheld")
+            self.parts._connections.reflected(connection)
+            raise
+        except ValetError as error:
+            if error.code == "endpoint_denied":
+                self._refused(connection, error.code)
+            raise
+
+    def _check_refusal(self, connection: Connection, response: Response) -> None:
+        """Raise `NeedsAuthorization` when signing in again, or for more, would help."""
+        if response.status == 401:
+            self._refused(connection, "unauthorized")
+            scopes = self.use.scopes | connection.scopes
+            raise self._sign_in(scopes, f"{self.profile.title} refused the sign-in there was")
+        missing = self._missing(response)
+        if missing is not None and not missing <= connection.scopes:
+            self._refused(connection, "insufficient_scope")
+            raise self.parts._access.step_up(
+                self.caller, self.profile, self.use, connection, missing
+            )
+
+    def _sign_in(self, scopes: frozenset[str], why: str) -> Exception:
+        return self.parts._access.sign_in(self.caller, self.profile, self.use, scopes, why)
+
+    def _missing(self, response: Response) -> frozenset[str] | None:
+        """Return the scopes that upstream wants besides, None when scopes are not the trouble."""
+        challenge = response.headers.get("www-authenticate", "")
+        missing = missing_scopes(response.status, challenge)
+        headers = self.scope_headers
+        if missing is None and headers.accepted:
+            granted = self.profile.normalise(scope_names(response.headers.get(headers.granted, "")))
+            would_do = sufficient_scopes(
+                response.status, " ".join(granted), response.headers.get(headers.accepted, "")
+            )
+            # Any one of them would do; a scope nobody has put into words is not asked for.
+            known = sorted(would_do & self.profile.scope_words.keys(), key=self._breadth)
+            return frozenset(known[:1]) or None
+        return self.profile.normalise(missing) if missing is not None else None
+
+    def _breadth(self, scope: str) -> tuple[int, str]:
+        return len(self.profile.normalise([scope])), scope
+
+    def _refused(self, connection: Connection, outcome: str) -> None:
+        self.parts._audit.record(
+            "connection.refused",
+            principal=self.caller.principal,
+            provider=connection.provider,
+            connection=connection.id,
+            account=connection.account.label,
+            tool=self.use.tool,
+            kernel=self.caller.kernel_id,
+            notebook=self.caller.notebook,
+            outcome=outcome,
+        )

@@ -1,0 +1,11 @@
+"""The one list of tools, whatever they are made of, and what a source of tools must offer.
+
+Sources live elsewhere (APIs, functions of a kernel, upstream MCP servers); nothing here knows how a
+tool does its work, nor how MCP spells it.
+"""
+
+from .catalogue import Catalogue
+from .source import Call, Source, ToolOutcome, UnknownTool
+from .tool import Tool
+
+__all__ = ["Call", "Catalogue", "Source", "Tool", "ToolOutcome", "UnknownTool"]

@@ -1,0 +1,26 @@
+"""The calls of given toolsets, wired as the broker wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jupyter_valet.broker.apis import Apis
+from jupyter_valet.broker.authorized import Authorized
+from jupyter_valet.broker.calls import Calls
+from jupyter_valet.broker.catalogue import Catalogue
+from jupyter_valet.broker.oauth import Profile
+from jupyter_valet.broker.policy.access import Access
+from jupyter_valet.broker.toolsets import Toolset
+
+
+def calls_of(
+    toolsets: Iterable[Toolset],
+    connections: Any,
+    egress: Any,
+    audit: Any,
+    profiles: Mapping[str, Profile],
+) -> Calls:
+    """Return calls whose only tools are the operations of `toolsets`."""
+    authorized = Authorized(Access(connections), connections, egress, audit)
+    return Calls(Catalogue(Apis(toolsets, authorized, profiles)))
