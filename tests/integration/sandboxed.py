@@ -83,10 +83,10 @@ REFUSALS = ("PermissionError", "FileNotFoundError", "OSError", "ConnectionRefuse
 
 @contextlib.contextmanager
 def kernel(
-    wall: str, user: str = "", openings: tuple[str, ...] = (), **environ: str
+    wall: str, user: str = "", openings: tuple[str, ...] = (), entries: int = 0, **environ: str
 ) -> Iterator[Kernel]:
-    """Start a kernel behind `wall`, as `user` if one is named."""
-    with world(user) as (home, project):
+    """Start a kernel behind `wall`, as `user` if one is named, with `entries` files at home."""
+    with world(user, entries) as (home, project):
         command = [
             *as_user(user),
             python(user),
@@ -122,7 +122,7 @@ def kernel(
 
 
 @contextlib.contextmanager
-def world(user: str) -> Iterator[tuple[Path, Path]]:
+def world(user: str, entries: int = 0) -> Iterator[tuple[Path, Path]]:
     """Make a home with the usual things in it, and a project outside it; both are the user's."""
     base = Path(tempfile.mkdtemp(prefix="sandbox-test-", dir="/var/tmp"))
     home, project = base / "home", base / "project"
@@ -136,6 +136,8 @@ def world(user: str) -> Iterator[tuple[Path, Path]]:
         (home / secret).write_text(CANARY)
     (home / "server-env" / "module.py").write_text("")
     (home / ".bashrc").write_text("")
+    for number in range(entries):
+        (home / f"{number:07d}-{'x' * 60}.csv").touch()
     (home / "data" / "table.csv").write_text("a,b\n1,2\n3,4\n")
     base.chmod(0o755)
     if user:

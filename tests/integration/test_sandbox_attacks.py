@@ -230,6 +230,19 @@ def test_sibling_kernels_are_strangers(walled: Kernel) -> None:
 
 
 @pytest.mark.parametrize("wall", WALLS)
+def test_a_home_of_many_files_is_walled_and_nobody_reads_their_names(wall: str) -> None:
+    """One argument of a command has 128 KiB, and everybody sees it; a home has what it has."""
+    with kernel(wall, entries=20_000) as subject:
+        names = "import os; print(sum('x' * 60 in n for n in os.listdir(os.path.expanduser('~'))))"
+        assert subject.does(names) == "20000"
+        subject.refuses("open(__import__('os').path.expanduser('~/.ssh/id_ed25519')).read()")
+        assert subject.does(f"print(open({str(subject.home / 'data' / 'table.csv')!r}).read(3))")
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                assert b"x" * 60 not in (folder / "cmdline").read_bytes()
+
+
+@pytest.mark.parametrize("wall", WALLS)
 def test_nothing_of_a_kernel_outlives_it(wall: str) -> None:
     """R52: a process that was left running could open the next broker's memory too early."""
     mark = f"86{os.getpid() % 1000:03d}.5"

@@ -40,6 +40,11 @@ class Walled(KernelManager):
         """Whether the command that starts this kernel is the wall's."""
         return self._tenant is not None and self._tenant.start is not None
 
+    @property
+    def door(self) -> str:
+        """Where this kernel's connections to the broker come from, if it has no network."""
+        return "" if self._tenant is None else self._tenant.address
+
     async def _async_pre_start_kernel(self, **kw: Any) -> Any:
         try:
             if self._tenant is None:
@@ -84,7 +89,10 @@ class Walled(KernelManager):
         own = list(self.kernel_spec.env) if self.kernel_spec is not None else []
         kw["env"] = self.wall.environment(tenant, kw.get("env") or os.environ, own)
         kw["pass_fds"] = (*kw.get("pass_fds", ()), *tenant.start.descriptors)
-        await super()._async_launch_kernel(kernel_cmd, **kw)
+        try:
+            await super()._async_launch_kernel(kernel_cmd, **kw)
+        finally:
+            tenant.start.close()
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         await super()._async_cleanup_resources(restart=restart)

@@ -168,15 +168,16 @@ def _run(
     start: Start, environ: Mapping[str, str], rendezvous: Path, inherited: int
 ) -> dict[str, str | None]:
     """Run the attempts; meanwhile connect, as a browser would, to each port they tell of."""
-    process = subprocess.Popen(
-        start.command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**environ, **start.variables},
-        pass_fds=(*start.descriptors, inherited),
-        start_new_session=True,
-    )
+    with contextlib.closing(start):
+        process = subprocess.Popen(
+            start.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environ, **start.variables},
+            pass_fds=(*start.descriptors, inherited),
+            start_new_session=True,
+        )
     visitor = threading.Thread(target=_visit, args=(process, rendezvous), daemon=True)
     visitor.start()
     try:

@@ -15,6 +15,7 @@ from .backends.base import Session
 from .backends.bubblewrap import RELAY_SOCKET
 from .door import open_door
 from .policy import Policy
+from .ports import free_address
 from .probe import Report, probe
 from .workspace import Workspace, Workspaces, merged
 
@@ -34,6 +35,8 @@ class Tenant:
     channel: Channel
     start: Start | None = None
     door: asyncio.Server | None = None
+    address: str = ""
+    """Where the door's connections to the broker come from."""
 
 
 async def _nothing() -> None:
@@ -96,7 +99,8 @@ class Wall:
         await self._ready()
         if self.backend.name == "bubblewrap" and tenant.door is None:
             path = tenant.workspace.run / RELAY_SOCKET
-            tenant.door = await open_door(path, lambda: self._session().broker_port)
+            tenant.address = free_address()
+            tenant.door = await open_door(path, lambda: self._session().broker_port, tenant.address)
 
     def start(
         self, tenant: Tenant, argv: Sequence[str], connection_file: str, working_directory: str
@@ -110,6 +114,8 @@ class Wall:
         session = replace(
             self._session(), working_directory=working_directory, channel=tenant.channel
         )
+        if tenant.start is not None:
+            tenant.start.close()
         tenant.start = self.backend.start(words, self.policy, tenant.workspace, session)
         return tenant.start.command
 
@@ -128,6 +134,8 @@ class Wall:
         """Remove what belonged to a kernel that will not start again."""
         if tenant.door is not None:
             tenant.door.close()
+        if tenant.start is not None:
+            tenant.start.close()
         await asyncio.to_thread(tenant.workspace.remove)
 
     def close(self) -> None:

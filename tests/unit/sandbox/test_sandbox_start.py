@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from jupyter_valet.sandbox import command, environment, ports
+from jupyter_valet.sandbox.backends.base import launcher, unnamed_file
 from jupyter_valet.sandbox.backends.bubblewrap import mounts
 from jupyter_valet.sandbox.launch.plan import LaunchPlan, Relay
 from jupyter_valet.sandbox.policy import Mode, Policy
@@ -79,11 +81,12 @@ def test_a_proxy_passes_without_a_login_only() -> None:
     assert environment.for_kernel(environ) == {"https_proxy": "http://proxy:3128"}
 
 
-def test_a_plan_survives_the_command_line() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="there are no such files elsewhere")
+def test_a_plan_survives_the_way_to_the_launcher() -> None:
     plan = LaunchPlan(
         paths=[("/", 8)], files=1, own_ports=[6665], program="AAAA", relay=Relay(1, "/x")
     )
-    told = LaunchPlan.from_argument(plan.to_argument())
+    told = LaunchPlan.from_descriptor(unnamed_file(plan.to_bytes()))
     assert told.relay == plan.relay
     assert [tuple(rule) for rule in told.paths] == plan.paths
     assert told.filter == b"\0\0\0"
@@ -92,7 +95,7 @@ def test_a_plan_survives_the_command_line() -> None:
 def test_an_unknown_field_of_a_plan_is_an_error() -> None:
     """A launcher that does not understand a part of its plan must not start a kernel."""
     with pytest.raises(TypeError):
-        LaunchPlan.from_argument('{"relay": null, "newer": 1}')
+        LaunchPlan.from_bytes(b'{"relay": null, "newer": 1}')
 
 
 def test_kernels_get_addresses_where_nobody_listens() -> None:
@@ -138,11 +141,12 @@ def test_a_launcher_that_is_told_nonsense_starts_nothing(tmp_path: Path) -> None
     """Fail closed: status 70, and the program does not run."""
     import subprocess
 
-    from jupyter_valet.sandbox.backends.base import launcher
-
     mark = tmp_path / "ran"
-    for plan in ("nonsense", "{}", '{"relay": null, "paths": [["/", 1]], "files": -1}'):
-        done = subprocess.run([*launcher(plan), "touch", str(mark)], capture_output=True, text=True)
+    for plan in (b"nonsense", b"{}", b'{"relay": null, "paths": [["/", 1]], "files": -1}'):
+        told = unnamed_file(plan)
+        command = [*launcher(told), "touch", str(mark)]
+        done = subprocess.run(command, capture_output=True, text=True, pass_fds=[told])
+        os.close(told)
         assert done.returncode == 70
         assert "was not started" in done.stderr
         assert not mark.exists()

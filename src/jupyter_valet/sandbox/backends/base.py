@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -34,9 +35,21 @@ class Start:
     """How to start a walled process."""
 
     command: list[str]
-    descriptors: tuple[int, ...] = ()
-    """Must be inherited."""
+    plans: list[int] = field(default_factory=list)
+    """Descriptors that must be inherited, and are of no use afterwards: see `close`."""
+    kept: tuple[int, ...] = ()
+    """Descriptors that must be inherited, and serve for the next start, too."""
     variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Everything that must be inherited."""
+        return (*self.plans, *self.kept)
+
+    def close(self) -> None:
+        """Close what only this start needed, once the process runs."""
+        while self.plans:
+            os.close(self.plans.pop())
 
 
 class Backend(Protocol):
@@ -71,9 +84,25 @@ class Session:
     channel: Channel | None = None
 
 
-def launcher(argument: str) -> list[str]:
-    """Return the command that carries out a plan, up to the kernel's own command (R64)."""
-    return [sys.executable, "-I", "-S", "-E", str(LAUNCHER), argument, "--"]
+def launcher(plan: int) -> list[str]:
+    """Return the command that carries out a plan, up to the kernel's own command (R64).
+
+    `plan` is the descriptor of a file that holds it.
+    """
+    return [sys.executable, "-I", "-S", "-E", str(LAUNCHER), str(plan), "--"]
+
+
+def unnamed_file(content: bytes) -> int:
+    """Return the descriptor of a file in memory, for a process to inherit. Raises `OSError`."""
+    fd = os.memfd_create("jupyter-valet")
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(content)
+        os.lseek(fd, 0, os.SEEK_SET)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def architecture() -> Architecture:

@@ -19,7 +19,7 @@ from .. import seccomp_filter
 from ..launch.plan import LaunchPlan, Relay
 from ..policy import Mode, Policy
 from ..workspace import Workspace
-from .base import Channel, Session, Start, Unsuitable, architecture, launcher
+from .base import Channel, Session, Start, Unsuitable, architecture, launcher, unnamed_file
 
 _NAMESPACES = (
     "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
@@ -77,14 +77,17 @@ class Bubblewrap:
             variables={"TMPDIR": _TEMPORARY, "SPARK_LOCAL_DIRS": _TEMPORARY},
         )
         outer = LaunchPlan(ignore_interrupts=True)
+        options = [*_NAMESPACES, *mounts(policy, workspace), "--chdir", session.working_directory]
+        files = [outer.to_bytes(), "\0".join(options).encode() + b"\0", inner.to_bytes()]
+        plans = [unnamed_file(content) for content in files]
+        told_outside, told_bwrap, told_inside = plans
         arguments = [
-            *launcher(outer.to_argument()),
-            *("bwrap", *_NAMESPACES, *mounts(policy, workspace)),
-            *("--chdir", session.working_directory, "--"),
-            *launcher(inner.to_argument()),
+            *launcher(told_outside),
+            *("bwrap", "--args", str(told_bwrap), "--"),
+            *launcher(told_inside),
             *command,
         ]
-        return Start(arguments)
+        return Start(arguments, plans=plans)
 
     def close(self) -> None:
         """Nothing is kept between kernels."""

@@ -17,7 +17,7 @@ from ..launch.plan import LaunchPlan
 from ..policy import Mode, Policy
 from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_address
 from ..workspace import Workspace
-from .base import Channel, Session, Start, Unsuitable, architecture, launcher
+from .base import Channel, Session, Start, Unsuitable, architecture, launcher, unnamed_file
 
 
 class Landlock:
@@ -67,7 +67,8 @@ class Landlock:
             socket_roots=[str(workspace.temporary)],
             supervised={name: machine.numbers[name] for name in seccomp_filter.SUPERVISED},
         )
-        return Start([*launcher(plan.to_argument()), *command], descriptors=(plan.ports_fd,))
+        told = unnamed_file(plan.to_bytes())
+        return Start([*launcher(told), *command], plans=[told], kept=(plan.ports_fd,))
 
     def close(self) -> None:
         """Give back what is kept between kernels."""

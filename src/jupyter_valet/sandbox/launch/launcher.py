@@ -1,6 +1,8 @@
 """Confine this process as a plan says, then become a kernel.
 
-    python -I -S -E …/launcher.py PLAN -- command argument …
+    python -I -S -E …/launcher.py DESCRIPTOR -- command argument …
+
+The descriptor is inherited, and holds the plan.
 
 Started by its absolute path with flags that ignore the environment, the working directory and
 every site directory, so nothing that a kernel wrote runs before the walls stand (R64). Anything
@@ -28,9 +30,9 @@ FAILED = 70
 def main(arguments: list[str]) -> None:
     """Carry out the plan in `arguments`; does not return."""
     try:
-        plan, command = LaunchPlan.from_argument(arguments[0]), arguments[2:]
-        if not command or arguments[1] != "--":
-            raise ValueError("usage: launcher.py PLAN -- command …")
+        if len(arguments) < 3 or arguments[1] != "--":
+            raise ValueError("usage: launcher.py DESCRIPTOR -- command …")
+        plan, command = LaunchPlan.from_descriptor(int(arguments[0])), arguments[2:]
         launch(plan, command)
     except Exception as error:
         sys.stderr.write(f"[E valet-sandbox] The kernel was not started: {error}\n")

@@ -1,12 +1,14 @@
-"""What a launcher is told: the whole decision, made by the server, as one JSON argument.
+"""What a launcher is told: the whole decision, made by the server, in a file without a name.
 
-A plan holds no secret: the command line of a process is public.
+Not on the command line: that is public, a plan names files of the person's, and one argument has at
+most 128 KiB (execve(2)), while a folder may have many thousands of entries.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,13 +52,24 @@ class LaunchPlan:
     variables: dict[str, str] = field(default_factory=dict)
     """Set in the kernel's environment at the last moment."""
 
-    def to_argument(self) -> str:
-        """Return the plan as a command-line argument."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def to_bytes(self) -> bytes:
+        """Return the plan as JSON."""
+        return json.dumps(asdict(self), separators=(",", ":")).encode()
 
     @classmethod
-    def from_argument(cls, text: str) -> LaunchPlan:
-        """Read what `to_argument` wrote; an unknown field is an error."""
+    def from_descriptor(cls, fd: int) -> LaunchPlan:
+        """Read the file that was inherited as `fd`, and close it. Raises `OSError`."""
+        try:
+            size, parts = os.fstat(fd).st_size, bytearray()
+            while len(parts) < size and (part := os.pread(fd, size - len(parts), len(parts))):
+                parts += part
+            return cls.from_bytes(bytes(parts))
+        finally:
+            os.close(fd)
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> LaunchPlan:
+        """Read what `to_bytes` wrote; an unknown field is an error."""
         data: dict[str, Any] = json.loads(text)
         relay = data.pop("relay")
         return cls(relay=Relay(**relay) if relay else None, **data)
