@@ -12,6 +12,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .joined_writes import JoinedWrites
+from .peers import PEER, Connection
 
 OVERHEAD = 64 * 1024
 """Bytes of one request that are not its body: request line, headers, chunk sizes, trailers."""
@@ -39,6 +40,7 @@ class GuardedHttp(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS:
             transport.abort()
             return
+        self._peer = Connection(self.client, self.server)
         self._watch = self.loop.call_later(SECONDS, self._look, self._steps)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -59,6 +61,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._steps += 1
         self._overhead = 0
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[PEER] = self._peer
 
     def on_body(self, body: bytes) -> None:
         """Leave the body to whoever reads it: its limit is theirs, and reading pauses meanwhile."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..wire import capability
 from ..wire.errors import ValetError
 from ..wire.isolation import Isolation
+from ..wire.processes import Peer
+from .peers import Binding
 
 MOST_REQUESTS = 128
 """Requests, long polls among them, that one kernel may have under way at once."""
@@ -30,21 +32,44 @@ class Caller:
     """What the server measured around this kernel."""
 
 
+_ANYBODY = Peer()
+
+
 class Kernels:
     """The capabilities that are good now."""
 
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
+        self._bindings: dict[str, Binding] = {}
         self._under_way: Counter[str] = Counter()
 
-    def register(self, digest: str, caller: Caller) -> None:
-        """Accept the capability with this digest; it replaces the kernel's earlier one."""
+    def register(self, digest: str, caller: Caller, peer: Peer = _ANYBODY) -> None:
+        """Accept the capability with this digest from `peer`; it replaces the kernel's earlier.
+
+        A `peer` that is left out binds nothing.
+        """
         self.revoke(caller.kernel_id)
-        self._callers[digest] = caller
+        binding = self._bindings[caller.kernel_id] = Binding(peer)
+        self._callers[digest] = _told(caller, binding)
+
+    def bind(self, kernel_id: str, peer: Peer) -> None:
+        """Take the process that the server started for a kernel whose process was awaited."""
+        if (binding := self._bindings.get(kernel_id)) is None:
+            return
+        binding.tell(peer)
+        self._callers = {
+            digest: _told(caller, binding) if caller.kernel_id == kernel_id else caller
+            for digest, caller in self._callers.items()
+        }
 
     def revoke(self, kernel_id: str) -> None:
         """Forget the capability of a kernel that stopped or restarts."""
         self._callers = {d: c for d, c in self._callers.items() if c.kernel_id != kernel_id}
+        self._bindings.pop(kernel_id, None)
+
+    def binding_of(self, kernel_id: str) -> Binding | None:
+        """Return what ties a kernel's capability to its processes; None of one that has ended."""
+        return self._bindings.get(kernel_id)
 
     def find(self, token: str) -> Caller | None:
         """Return who holds this capability, or None.
@@ -76,3 +101,12 @@ class Kernels:
             self._under_way[kernel] -= 1
             if not self._under_way[kernel]:
                 del self._under_way[kernel]
+
+
+def _told(caller: Caller, binding: Binding) -> Caller:
+    """Return `caller` with what its binding lacks among what is missing around the kernel."""
+    if not binding.unbound:
+        return caller
+    lack = f"its capability works in other kernels, too (R59): {binding.unbound}"
+    unlocked = [*caller.isolation.unlocked, lack]
+    return replace(caller, isolation=replace(caller.isolation, unlocked=unlocked))

@@ -22,12 +22,12 @@ from ..wire.processes import Peer
 from ..wire.routes import PAGE_UNLOCK
 from ..wire.views import StatusView
 from .control import Control, describe
+from .gate import Gate
 from .guarded_http import GuardedHttp
 from .hardening import Hardening
 from .kernels import Caller, Kernels
 from .level import level
 from .listener import Listener
-from .peers import Gate
 from .secret import Secret
 from .vault import Vault, open_vault
 

@@ -40,6 +40,7 @@ class Services:
     """The parts that need the vault, wired together."""
 
     vault: Vault
+    audit: Audit
     hardening: Hardening
     kernels: Kernels
     profiles: dict[str, Profile]
@@ -103,6 +104,7 @@ async def build(
         async with endpoint:
             yield Services(
                 vault,
+                audit,
                 hardening,
                 kernels,
                 known,

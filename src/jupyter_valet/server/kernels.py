@@ -11,9 +11,11 @@ from jupyter_server.base.call_context import CallContext
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import ensure_async
 
+from ..sandbox.kernel_manager import Walled
 from ..wire import capability
 from ..wire import env as valet_env
 from ..wire.errors import ValetError
+from ..wire.processes import Peer, peer
 from . import identity, isolation
 from .origin import Origins
 from .supervisor import Supervisor
@@ -51,10 +53,15 @@ class Kernels:
             "notebook": await self._notebook(kernel_id, environ),
             "origin": self._origin(kernel_id, handler),
             "isolation": isolation.around(self._serverapp, manager).to_json(),
+            "peer": _who_will_ask(manager).to_json(),
         }
         await self._supervisor.register(kernel_id, facts)
         self._principals[kernel_id] = principal
         return {valet_env.URL: self._supervisor.url, valet_env.CAPABILITY: token}
+
+    async def started(self, kernel_id: str, pid: int | None) -> None:
+        """Tie the kernel's capability to the process that has just been started (R59)."""
+        await self._supervisor.bind(kernel_id, peer(pid or 0).to_json())
 
     async def forget(self, kernel_id: str, *, restart: bool) -> None:
         """Take the capability back: the process that held it has ended."""
@@ -96,3 +103,12 @@ class Kernels:
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
         return path.name
+
+
+def _who_will_ask(manager: Any) -> Peer:
+    """Return who will show a kernel's capability: this server's door for it, or its own process.
+
+    The process is told when it has been started.
+    """
+    door = manager.door if isinstance(manager, Walled) else ""
+    return peer(os.getpid(), door) if door else Peer(awaited=True)

@@ -35,6 +35,16 @@ class ValetProvisioner(LocalProvisioner):
         kwargs["env"] = env
         return kwargs
 
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Start the process, and tell the broker which it is: the capability is for it alone."""
+        connection = await super().launch_kernel(cmd, **kwargs)
+        if (valet := services_of(self.parent)) is not None:
+            try:
+                await valet.kernels.started(self.kernel_id, self.pid)
+            except (ValetError, OSError) as error:
+                self.log.warning("Kernel %s cannot use jupyter-valet: %s", self.kernel_id, error)
+        return connection
+
     async def cleanup(self, restart: bool = False) -> None:
         """Take the capability back: at a restart, too, since the process that held it is gone."""
         await super().cleanup(restart)

@@ -148,6 +148,18 @@ class Supervisor:
             self._kernels.pop(kernel_id, None)
             raise
 
+    async def bind(self, kernel_id: str, peer: dict[str, Any]) -> None:
+        """Tell this broker, and every one after it, a kernel's process, if it was awaited.
+
+        Raises `ValetError`.
+        """
+        facts = self._kernels.get(kernel_id)
+        if facts is None or not facts["peer"]["awaited"]:
+            return
+        self._kernels[kernel_id] = {**facts, "peer": peer}
+        told = {"kernel_id": kernel_id, "peer": peer}
+        await self.call(control.CAPABILITY_BIND, told, REGISTER_SECONDS)
+
     async def revoke(self, kernel_id: str) -> None:
         """Take a kernel's capability back; does not start a broker for it."""
         if self._kernels.pop(kernel_id, None) is None or self._stopped:

@@ -10,7 +10,8 @@ Methods (params -> result)::
 
     start            StartParams                                   -> {"port", "version", "level"}
     capability.register  {"digest", "kernel_id", "principal", "notebook", "origin",
-                          "isolation"?: Isolation}                 -> {}
+                          "isolation"?: Isolation, "peer"?: Peer}  -> {}
+    capability.bind      {"kernel_id", "peer": Peer}               -> {}
     capability.revoke    {"kernel_id"}                             -> {}
     page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
     page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)
@@ -40,6 +41,7 @@ from .views import ScopeView, _View
 
 START = "start"
 CAPABILITY_REGISTER = "capability.register"
+CAPABILITY_BIND = "capability.bind"
 CAPABILITY_REVOKE = "capability.revoke"
 PAGE_OPEN = "page.open"
 PAGE_SAVE = "page.save"

@@ -28,6 +28,12 @@ _KINDS = [
         "Restart the kernel; if that does not help, restart Jupyter.",
     ),
     ErrorKind(
+        "capability_elsewhere",
+        403,
+        "This capability belongs to another kernel, or to a program that its kernel did not start.",
+        "Use it in the kernel that it was given to, and in what that kernel starts.",
+    ),
+    ErrorKind(
         "not_yours",
         403,
         "This sign-in was started by another person.",

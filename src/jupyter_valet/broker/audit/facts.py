@@ -6,6 +6,7 @@ ACTIONS = frozenset(
     {
         "app.saved",
         "app.ended",
+        "capability.refused",
         "connection.made",
         "connection.refreshed",
         "connection.used",

@@ -1,0 +1,72 @@
+"""What a process is called, so that a number that was given to another one later is not believed.
+
+Server and broker say it to each other. Linux; elsewhere nothing is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .views import _View
+
+PROC = Path("/proc")
+
+_PARENT, _SESSION, _STARTED = 1, 3, 19
+"""Places in `/proc/PID/stat`, counted from the state, which follows the name (proc(5))."""
+
+
+@dataclass(frozen=True)
+class Peer(_View):
+    """Whose connections may show a kernel's capability (R59). What is left out binds nothing."""
+
+    awaited: bool = False
+    """The process is not known yet, it will be told: until then nobody may."""
+    pid: int = 0
+    """The process that was started as the kernel, whose descendants may, too; with `address`, the
+    server's own process, which alone may."""
+    started: int = 0
+    """When that process started, in clock ticks since the machine did."""
+    machine: str = ""
+    """Where the number means this process: see `machine`."""
+    address: str = ""
+    """The address that the connections come from, for a kernel that has a door of its own."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What the system tells everybody of a process."""
+
+    parent: int
+    session: int
+    started: int
+
+
+def stat(pid: int, proc: Path = PROC) -> Stat | None:
+    """Return what is told of a process; None when it has ended or is hidden."""
+    try:
+        told = (proc / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    words = told.rpartition(b")")[2].split()
+    return Stat(int(words[_PARENT]), int(words[_SESSION]), int(words[_STARTED]))
+
+
+def machine(proc: Path = PROC) -> str:
+    """Return what stands for this boot of this machine and its numbering of processes.
+
+    Empty where the system does not say.
+    """
+    try:
+        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {(proc / 'self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def peer(pid: int, address: str = "") -> Peer:
+    """Return how to call the process `pid`; a `Peer` that binds nothing where it cannot be told."""
+    here, known = machine(), stat(pid)
+    if not here or known is None:
+        return Peer()
+    return Peer(pid=pid, started=known.started, machine=here, address=address)
