@@ -85,13 +85,16 @@ class Consent:
         _check_open(transaction)
         _check_nonce(transaction, params["nonce"])
         profile = self._profile(transaction)
-        app = self._app(profile)
         await self._probe(transaction, profile)
+        redirect = redirect_uri(params["origin"], profile.name)
+        app = await self.connections.obtain_app(profile, redirect)
+        if app is None:
+            raise ValetError("page_out_of_date")
         url, pending = await self.oauth.begin(
             profile,
             app,
             scopes=transaction.scopes,
-            redirect_uri=redirect_uri(params["origin"], profile.name),
+            redirect_uri=redirect,
             select_account=transaction.select_account,
         )
         binding = secrets.token_urlsafe(32)
@@ -171,7 +174,8 @@ class Consent:
         assert pending is not None  # `by_state` finds a transaction by its pending authorization
         try:
             code = self.oauth.check_callback(profile, pending, query)
-            tokens = await self.oauth.exchange(profile, self._app(profile), pending, code)
+            app = self._app(profile, pending.client_id)
+            tokens = await self.oauth.exchange(profile, app, pending, code)
             account = await self.oauth.account(profile, tokens)
         except CallbackRefused as refused:
             if refused.slug == "access_denied":  # the person said no at the provider
@@ -226,7 +230,7 @@ class Consent:
             return False
         others = self.connections.find(transaction.principal, profile.name)
         if not others and not profile.keyed:
-            await self.oauth.revoke(profile, self._app(profile), tokens)
+            await self.oauth.revoke(profile, self._app(profile, tokens.client_id), tokens)
         self._record("connection.refused", transaction, outcome=str(state))
         return True
 
@@ -290,7 +294,7 @@ class Consent:
         app = self.connections.app(profile.name)
         held = self.connections.find(transaction.principal, profile.name)
         return PageFacts(
-            step=_step(transaction, profile, app),
+            step=_step(transaction, profile, app, registers=self.connections.registers(profile)),
             transaction=transaction.id,
             nonce="" if transaction.state.final else transaction.nonce,
             provider=profile.name,
@@ -344,10 +348,8 @@ class Consent:
             raise ValetError("unknown_provider", provider=transaction.provider)
         return profile
 
-    def _app(self, profile: Profile) -> OAuthApp:
-        app = self.connections.app(profile.name)
-        if app is None and profile.public_client_id:
-            app = OAuthApp(profile.name, profile.issuer, profile.public_client_id, None)
+    def _app(self, profile: Profile, client_id: str) -> OAuthApp:
+        app = self.connections.app(profile.name, client_id)
         if app is None:
             raise ValetError("page_out_of_date")
         return app
@@ -376,12 +378,14 @@ def redirect_uri(origin: str, provider: str) -> str:
     return f"{origin}{PAGE_CALLBACK}/{provider}"
 
 
-def _step(transaction: Transaction, profile: Profile, app: OAuthApp | None) -> str:
+def _step(
+    transaction: Transaction, profile: Profile, app: OAuthApp | None, *, registers: bool
+) -> str:
     if transaction.state.final:
         return "final"
     if profile.keyed:
         return "api_key"
-    return "consent" if app is not None or profile.public_client_id else "client"
+    return "consent" if app is not None or registers else "client"
 
 
 def _renewed(transaction: Transaction, held: list[Connection]) -> str:

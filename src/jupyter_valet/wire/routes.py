@@ -31,6 +31,12 @@ PAGE_CONNECT = "valet/connect"
 PAGE_CALLBACK = "valet/callback"
 """OAuth redirect URI: `valet/callback/<provider>`. One path each (mix-up, RFC 9700 §4.4)."""
 
+CLIENT_DOCUMENT = "valet/client"
+"""What this server is as an OAuth client: `valet/client/<provider>.json`, for anybody to read."""
+
+CLIENT_NAME = "jupyter-valet"
+"""What an authorization server calls this server when it asks a person."""
+
 PAGE_DONE = "valet/done"
 """Where the callback sends the browser, so that no code stays in the address bar."""
 

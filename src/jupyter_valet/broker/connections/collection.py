@@ -184,7 +184,7 @@ class Connections:
 
     async def _revoke(self, connection: Connection, tokens: TokenSet) -> bool:
         profile = self._profiles.get(connection.provider)
-        app = self._apps.find(connection.provider)
+        app = self._apps.find(connection.provider, tokens.client_id)
         if profile is None or app is None or not connection.made_under(profile):
             return False
         return await self._oauth.revoke(profile, app, tokens)
@@ -198,16 +198,30 @@ class Connections:
 
     # The OAuth app ---------------------------------------------------------------------------
 
-    def app(self, provider: str) -> OAuthApp | None:
-        """Return the client to use at `provider`: the person's own, else the public one."""
-        return self._apps.find(provider)
+    def app(self, provider: str, client_id: str = "") -> OAuthApp | None:
+        """Return the client to use at `provider`: the person's own, else the public one.
+
+        With `client_id` the one that was registered under it, where that is on file.
+        """
+        return self._apps.find(provider, client_id)
+
+    def registers(self, profile: Profile) -> bool:
+        """Tell whether a client for `profile` can be had without the person."""
+        return self._apps.registers(profile)
+
+    async def obtain_app(self, profile: Profile, redirect_uri: str) -> OAuthApp | None:
+        """Return the client for a sign-in that begins now, registering one where that is possible.
+
+        None: the person must name one. Raises as `OAuthClient.register` does.
+        """
+        return await self._apps.obtain(profile, redirect_uri, self._oauth)
 
     def save_app(self, app: OAuthApp) -> None:
         """Keep the person's OAuth app. Raises `ValetError("unknown_provider")`."""
         self._apps.save(app)
 
     def forget_app(self, provider: str) -> bool:
-        """Drop the person's OAuth app, so that the next sign-in asks for one again."""
+        """Drop the client at `provider`, so that the next sign-in asks for one again."""
         return self._apps.forget(provider)
 
     # Records ---------------------------------------------------------------------------------

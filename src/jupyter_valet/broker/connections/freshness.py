@@ -127,7 +127,7 @@ class Freshness:
             raise self._dead(record, tokens, SETTINGS_CHANGED)
         if profile.keyed:
             raise self._dead(record, tokens, "the API key was refused")
-        app = self._apps.find(profile.name)
+        app = self._apps.find(profile.name, tokens.client_id)
         if app is None:
             raise self._dead(record, tokens, "the OAuth app is no longer on file")
         if tokens.refresh_token is None:

@@ -18,10 +18,11 @@ from ...wire.routes import PAGE_CALLBACK
 from ..egress.origin import split_url
 from ..egress.vetted import vetted_client
 from ..secret import Secret
-from . import identity, rfc6749, rfc7636, rfc8414
+from . import identity, rfc6749, rfc7591, rfc7636, rfc8414
 from .errors import OAuthRefused, ProviderUnreachable
 from .profile import Profile
 from .records import Account, OAuthApp, Pending, TokenSet
+from .rfc7591 import Registered
 from .rfc8414 import BadMetadata, Endpoints
 from .strict_json import loads_object
 from .token_endpoint import TokenEndpoint
@@ -71,7 +72,7 @@ class OAuthClient:
         """
         _check_app(profile, app)
         _check_redirect_uri(profile, redirect_uri)
-        endpoints = await self._endpoints(profile)
+        endpoints = await self.endpoints(profile)
         verifier, challenge = rfc7636.new_verifier()
         state = secrets.token_urlsafe(32)
         asked = profile.to_ask(scopes)
@@ -108,6 +109,22 @@ class OAuthClient:
         Pure, but for the clock. That a state is used once is the caller's: it redeems the digest.
         """
         return rfc6749.callback_code(profile, pending, query, self._clock())
+
+    async def register(self, profile: Profile, redirect_uri: str) -> Registered:
+        """Register a client of our own at the provider (RFC 7591, CL-07).
+
+        Raises `OAuthRefused` in words of its own when the provider does not want it.
+        """
+        _check_redirect_uri(profile, redirect_uri)
+        endpoints = await self.endpoints(profile)
+        request = rfc7591.request(profile, endpoints, redirect_uri)
+        try:
+            response = await self._http(profile).post(
+                endpoints.registration, json=request, headers={"Accept": "application/json"}
+            )
+        except httpx2.HTTPError:
+            raise ProviderUnreachable(profile.title) from None
+        return rfc7591.registered(profile, response.status_code, response.content)
 
     async def exchange(
         self, profile: Profile, app: OAuthApp, pending: Pending, code: Secret
@@ -148,6 +165,8 @@ class OAuthClient:
 
         Raises `OAuthRefused` when the provider does not say, `ProviderUnreachable`.
         """
+        if profile.sole_account:
+            return Account(id=profile.sole_account, label=profile.sole_account)
         endpoint = await self._token_endpoint(profile)
         if not endpoint.endpoints.userinfo:
             raise OAuthRefused(profile.title, "bad_account")
@@ -162,10 +181,14 @@ class OAuthClient:
     # Metadata --------------------------------------------------------------------------------
 
     async def _token_endpoint(self, profile: Profile) -> TokenEndpoint:
-        endpoints = await self._endpoints(profile)
+        endpoints = await self.endpoints(profile)
         return TokenEndpoint(self._http(profile), profile, endpoints)
 
-    async def _endpoints(self, profile: Profile) -> Endpoints:
+    async def endpoints(self, profile: Profile) -> Endpoints:
+        """Return where the provider is, as the profile or its metadata says.
+
+        Raises `OAuthRefused` for metadata that cannot be used, `ProviderUnreachable`.
+        """
         if not profile.discovered:
             return rfc8414.static(profile)
         key = (profile.name, profile.issuer)
@@ -236,6 +259,8 @@ def _scope_text(profile: Profile, endpoints: Endpoints, asked: frozenset[str]) -
 
 def _extra(profile: Profile, endpoints: Endpoints, *, select_account: bool) -> dict[str, str]:
     extra = dict(profile.authorize_params)
+    if profile.resource:
+        extra["resource"] = profile.resource  # RFC 8707 §2.1, CL-11
     if select_account:
         extra |= profile.select_account_params
     if _offline(profile, endpoints) and "consent" not in extra.get("prompt", ""):

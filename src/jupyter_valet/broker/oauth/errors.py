@@ -53,6 +53,10 @@ WORDS = MappingProxyType(
         "no_pkce": "the provider does not announce PKCE with S256",
         "bad_redirect_uri": "this server's address cannot take the provider's answer",
         "other_app": "the OAuth app on file belongs to another provider",
+        # Dynamic client registration (RFC 7591 §3.2.2) and protected resources (RFC 9728).
+        "registration_refused": "the provider does not register this server as a client by itself",
+        "invalid_redirect_uri": "the provider does not accept this server's redirect URI",
+        "resource_mismatch": "the server's metadata describes another server",
     }
 )
 

@@ -111,6 +111,14 @@ class Profile:
     )
     token_params: Mapping[str, str] = field(default_factory=dict)
     register_url: str = ""
+    resource: str = ""
+    """What its tokens are for, said in every request for one (RFC 8707); empty: not said."""
+    sole_account: str = ""
+    """What the one account is called at a provider that does not say whose it is: a further
+    sign-in of the same person takes its place."""
+    registers: Literal["", "document", "dynamic"] = ""
+    """How a client comes about that nobody registered: the provider reads our client document
+    (draft-ietf-oauth-client-id-metadata-document), or takes registrations (RFC 7591)."""
     loopback: bool = False
     """Whether all of it is on this machine; otherwise none of it may be (BP-10, BP-11)."""
     quirks: Quirks = Quirks()
@@ -174,6 +182,8 @@ class Profile:
             sorted(map(str, self.origins)),
             self.loopback,
         ]
+        if self.resource:
+            where.append(self.resource)
         if self.keyed:
             where.append(repr(self.placement))
         return hashlib.sha256(json.dumps(where).encode()).hexdigest()

@@ -10,6 +10,7 @@ from ..secret import Secret
 
 if TYPE_CHECKING:
     from ..vault import Record
+    from .profile import TokenAuth
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class OAuthApp:
     issuer: str
     client_id: str
     client_secret: Secret | None = None
+    token_auth: TokenAuth = ""
+    """How it was told to authenticate when it was registered; empty: as the profile says."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class TokenSet:
     scopes: frozenset[str]
     """What was granted and asked for, normalised."""
     token_type: str = "Bearer"  # noqa: S105 - the name of a type
+    client_id: str = ""
+    """Whom they were issued to; no other client can use the refresh token (RFC 6749 §10.4)."""
     extra: frozenset[str] = frozenset()
     """What was granted without being asked for: never used, and audited (R156)."""
 

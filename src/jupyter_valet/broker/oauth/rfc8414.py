@@ -37,6 +37,10 @@ class Endpoints:
     token_auth: frozenset[str] = frozenset()
     """Client authentication methods of the token endpoint; empty when not announced."""
     scopes: frozenset[str] = frozenset()
+    registration: str = ""
+    """Where a client registers itself (RFC 7591); empty: nowhere."""
+    reads_client_documents: bool = False
+    """Whether a client id may be the URL of a document about the client."""
 
 
 def static(profile: Profile) -> Endpoints:
@@ -82,6 +86,8 @@ def endpoints(profile: Profile, document: dict[str, Any]) -> Endpoints:
         iss_required=announces_iss or profile.quirks.iss == "required",
         token_auth=_strings(document, "token_endpoint_auth_methods_supported"),
         scopes=_strings(document, "scopes_supported"),
+        registration=_endpoint(profile, document, "registration_endpoint"),
+        reads_client_documents=document.get("client_id_metadata_document_supported") is True,
     )
 
 

@@ -47,10 +47,12 @@ class TokenEndpoint:
             code=reveal(code),
             redirect_uri=pending.redirect_uri,
             code_verifier=reveal(pending.verifier),
+            **self._resource,
             **self.profile.token_params,
         )
         answer = await self._token_request(app, body, dead_grant="")
-        return rfc6749.token_set(self.profile, answer, asked=pending.scopes, now=now)
+        issued = rfc6749.token_set(self.profile, answer, asked=pending.scopes, now=now)
+        return replace(issued, client_id=app.client_id)
 
     async def refresh(self, app: OAuthApp, tokens: TokenSet, now: float) -> TokenSet:
         """Get a new access token (RFC 6749 §6); an answer without a refresh token keeps the old.
@@ -59,10 +61,18 @@ class TokenEndpoint:
         """
         if tokens.refresh_token is None:
             raise InvalidGrant(self.profile.title)
-        body = prepare_token_request("refresh_token", refresh_token=reveal(tokens.refresh_token))
+        body = prepare_token_request(
+            "refresh_token", refresh_token=reveal(tokens.refresh_token), **self._resource
+        )
         answer = await self._token_request(app, body, dead_grant=self.profile.quirks.dead_grant)
         fresh = rfc6749.token_set(self.profile, answer, asked=tokens.scopes, now=now)
-        return replace(fresh, refresh_token=fresh.refresh_token or tokens.refresh_token)  # L16
+        kept = fresh.refresh_token or tokens.refresh_token  # L16
+        return replace(fresh, refresh_token=kept, client_id=tokens.client_id)
+
+    @property
+    def _resource(self) -> dict[str, str]:
+        """What the token is for, in every request for one (RFC 8707 §2.2, CL-11)."""
+        return {"resource": self.profile.resource} if self.profile.resource else {}
 
     async def revoke(self, app: OAuthApp, tokens: TokenSet) -> bool:
         """Revoke at the provider; the refresh token first, for that ends the whole grant.
@@ -120,7 +130,9 @@ class TokenEndpoint:
         """Add the client's id and secret (RFC 6749 §2.3.1)."""
         headers = {"Content-Type": _FORM}
         secret = reveal(app.client_secret) if app.client_secret else ""
-        method = _auth_method(self.profile, self.endpoints, has_secret=bool(secret))
+        method = app.token_auth or _auth_method(
+            self.profile, self.endpoints, has_secret=bool(secret)
+        )
         if method == "client_secret_basic":
             # Authlib leaves out the form-encoding of both parts that the RFC asks for.
             pair = f"{quote_plus(app.client_id)}:{quote_plus(secret)}"
@@ -212,6 +224,7 @@ def pack(tokens: TokenSet) -> Secret:
                 "expires_at": tokens.expires_at,
                 "scopes": sorted(tokens.scopes),
                 "token_type": tokens.token_type,
+                "client_id": tokens.client_id,
             }
         )
     )
@@ -227,4 +240,5 @@ def unpack(secret: Secret) -> TokenSet:
         expires_at=held["expires_at"],
         scopes=frozenset(held["scopes"]),
         token_type=held["token_type"],
+        client_id=held.get("client_id", ""),
     )
