@@ -6,7 +6,7 @@ import base64
 import secrets
 import string
 from collections.abc import Collection, Hashable
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, unquote_plus
 
 from ..reveal import reveal, reveal_bytes
 from ..secret import Secret
@@ -26,11 +26,11 @@ def into(request: Request, placement: Placement, credential: Secret) -> tuple[st
     """
     key = reveal(credential)
     if placement.where == "query":
-        return request.origin.url(_with(request.target, placement.name, key)), dict(request.headers)
+        return request.origin.url(_with(request.target, placement.name, key)), request.lines
     basic = placement.where == "basic"
     value = f"Basic {_pair(placement, key)}" if basic else placement.prefix + key
     own = placement.header.lower()
-    headers = {name: text for name, text in request.headers.items() if name.lower() != own}
+    headers = {name: text for name, text in request.lines.items() if name.lower() != own}
     headers[placement.header] = value
     return request.url, headers
 
@@ -60,8 +60,10 @@ def _pair(placement: Placement, key: str) -> str:
 
 def _with(target: str, name: str, key: str) -> str:
     path, _, query = target.partition("?")
-    others = [(n, v) for n, v in parse_qsl(query, keep_blank_values=True) if n != name]
-    return f"{path or '/'}?{urlencode([*others, (name, key)], quote_via=quote, safe='')}"
+    pairs = [pair for pair in query.split("&") if pair]
+    others = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) != name]
+    own = f"{quote(name, safe='')}={quote(key, safe='')}"
+    return f"{path or '/'}?{'&'.join([*others, own])}"
 
 
 class Watches:

@@ -1,20 +1,22 @@
 """Build a request from an operation and its arguments: parsed parts in, one exact target out.
 
-An argument is data and stays data: one path argument is one segment, a query argument is one
-value, and no argument reaches the host, the method or a header (L3, L8, R127, R128).
+An argument is data and stays data: a path argument stays within its place in the path, a query
+argument within its value, a header argument within its line, and no argument reaches the host, the
+method, or a header that the operation does not declare (L3, L8, R127, R128).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import unquote
 
 from ...wire.errors import ValetError
+from . import styles
 from .origin import Origin, check_target
+from .payload import Given, payload
 from .placement import RESERVED
 
 if TYPE_CHECKING:
@@ -22,16 +24,21 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SEPARATORS = re.compile(r"[/\\]")
-_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
-"""What nothing along the way reads in another way than it is written."""
 _DECODINGS = 3
 """How often an upstream and its proxies may decode a path before it reaches a router."""
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})
+"""Methods that change nothing (RFC 9110 §9.2.1; QUERY is a GET with a body)."""
+
+METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 """What may be asked of an API: TRACE echoes the request, CONNECT opens a tunnel (R110)."""
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9\-_]{0,63}", re.ASCII)
 _VALUE = re.compile(r"[\x20-\x7e]*")
+# RFC 6265 §4.1.1, without quoted values; the pairs are percent-encoded ones.
+_COOKIES = re.compile(
+    r"(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e,]*(?:; )?)*"
+)
 _OURS = RESERVED - {"accept", "content-type"} | {"authorization"}
 _REWRITES = ("proxy-", "sec-", "x-forwarded", "x-http-method", "x-method-override", "x-original-",
              "x-rewrite-")  # fmt: skip
@@ -42,8 +49,10 @@ _REWRITES = ("proxy-", "sec-", "x-forwarded", "x-http-method", "x-method-overrid
 class Request:
     """What goes out, but for the credential. `target` is the encoded path with its query.
 
-    Raises `ValueError` for what no toolset may ask for, whoever wrote it: a method that is not
-    one of an API, a target outside the strict grammar, a header that is the egress's own.
+    `cookies` are those that an operation declares, as one header's value; the header itself is
+    nothing that a caller names. Raises `ValueError` for what no toolset may ask for, whoever wrote
+    it: a method that is not one of an API, a target outside the strict grammar, a header that is
+    the egress's own.
     """
 
     method: str
@@ -51,6 +60,7 @@ class Request:
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    cookies: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -59,11 +69,23 @@ class Request:
         for name, value in self.headers.items():
             if not _usable(name, value):
                 raise ValueError("not a header that a toolset sets")
+        if not _COOKIES.fullmatch(self.cookies):
+            raise ValueError("not cookies")
 
     @property
     def url(self) -> str:
         """The absolute URL."""
         return self.origin.url(self.target)
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """The headers as they are sent."""
+        return {**self.headers, "Cookie": self.cookies} if self.cookies else dict(self.headers)
+
+
+def may_be_argument(header: str) -> bool:
+    """Tell whether an operation may take `header` from its caller, by its name."""
+    return _usable(header, "") and header.lower() not in ("accept", "content-type")
 
 
 def _usable(name: str, value: str) -> bool:
@@ -76,52 +98,124 @@ def _usable(name: str, value: str) -> bool:
 def build(toolset: Toolset, operation: Operation, arguments: Mapping[str, Any]) -> Request:
     """Return the request that `operation` makes of `arguments`, which its schema has accepted.
 
-    Raises `ValetError` for a path argument that could name more than one segment.
+    Raises `ValetError` for an argument that cannot be where it belongs: a path argument that could
+    name something else, a header with a line break, a body that is not what it says.
     """
+    if operation.defaults:
+        arguments = {**operation.defaults, **arguments}
     given = [(p, arguments[p.name]) for p in operation.parameters if p.name in arguments]
-    path = operation.path.format_map(
-        {p.name: _segment(p, v) for p, v in given if p.where == "path"}
-    )
-    query = [
-        *operation.fixed_query,
-        *((p.sent_as, _text(v)) for p, v in given if p.where == "query"),
-    ]
-    fields = {p.sent_as: value for p, value in given if p.where == "body"}
-    headers = {"Accept": "application/json", **toolset.headers}
+    path, query = _path(operation, given), _query(operation, given)
+    headers = {"Accept": operation.accept or "application/json", **toolset.headers}
+    headers |= operation.fixed_headers
+    headers |= {p.sent_as: _header(p, v) for p, v in given if p.where == "header"}
     body = None
-    if operation.access == "write" and operation.method != "DELETE":
-        body = json.dumps(fields, separators=(",", ":")).encode()
-        headers["Content-Type"] = "application/json"
+    if _has_body(operation, given):
+        assert operation.body is not None
+        body, headers["Content-Type"] = payload(operation.body, given)
     return Request(
         method=operation.method,
         origin=toolset.origin_of(operation),
-        target=f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path,
+        target=f"{path}?{query}" if query else path,
         headers=headers,
         body=body,
+        cookies="; ".join(pair for p, v in given if p.where == "cookie" for pair in _pairs(p, v)),
     )
 
 
-def _segment(parameter: Parameter, value: object) -> str:
-    """Encode `value` as exactly one path segment.
+def _has_body(operation: Operation, given: Given) -> bool:
+    if any(parameter.where == "body" for parameter, _ in given):
+        return True
+    required = operation.body is not None and operation.body.required
+    return required and operation.method not in ("GET", "HEAD", "DELETE")
 
-    `quote(safe="")` alone is not enough: a dot segment survives it, and an encoded one survives
-    it too and is decoded later, once or more often (L3).
+
+def _path(operation: Operation, given: Given) -> str:
+    values = {}
+    for parameter, value in given:
+        if parameter.where == "path":
+            values[parameter.name] = _in_path(operation, parameter, value)
+    path = operation.path.format_map(values)
+    if values and _climbs(path):
+        names = ", ".join(values)
+        raise ValetError("bad_request", what=f"{names} would name another path")
+    return path
+
+
+def _in_path(operation: Operation, parameter: Parameter, value: object) -> str:
+    def escape(text: str) -> str:
+        _check_piece(parameter, text, may_be_empty=operation.access == "read")
+        return styles.encode_reserved_path(text) if parameter.reserved else styles.encode(text)
+
+    text = styles.in_path(parameter, value, escape)
+    if not text and not parameter.reserved:
+        raise ValetError("bad_request", what=f"{parameter.name} is empty")
+    return text
+
+
+def _check_piece(parameter: Parameter, text: str, *, may_be_empty: bool) -> None:
+    """Refuse what a server that decodes it, once or more often, takes for another path (L3).
+
+    Percent-encoding alone is not enough: a dot segment survives it, and an encoded one survives it
+    too and is decoded later. A parameter with several segments may have slashes, but none of them
+    empty.
     """
-    text = _text(value)
-    if _PLAIN.fullmatch(text):
-        return text
+    if text.isascii() and text.replace("-", "_").isidentifier():
+        return
+    empty = not text and not (parameter.reserved and may_be_empty)
+    if empty or (parameter.reserved and (text.startswith("/") or "//" in text)):
+        raise ValetError("bad_request", what=f"{parameter.name} is not a plain name")
     decoded = text
     for _ in range(_DECODINGS + 1):
-        parts = _SEPARATORS.split(decoded)
-        if not text or _CONTROL.search(decoded) or any(part in (".", "..") for part in parts):
+        if _CONTROL.search(decoded) or any(
+            part in (".", "..") for part in _SEPARATORS.split(decoded)
+        ):
             raise ValetError("bad_request", what=f"{parameter.name} is not a plain name")
         decoded = unquote(decoded)
-    return quote(text, safe="")
 
 
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple):
-        return ",".join(_text(item) for item in value)
-    return str(value)
+def _climbs(path: str) -> bool:
+    """Tell whether pieces that are harmless apart make a dot segment together."""
+    for _ in range(_DECODINGS + 1):
+        if any(part in (".", "..") for part in _SEPARATORS.split(path)):
+            return True
+        if "%" not in path:
+            return False
+        path = unquote(path)
+    return False
+
+
+def _query(operation: Operation, given: Given) -> str:
+    pairs = [f"{styles.encode(k)}={styles.encode(v)}" for k, v in operation.fixed_query]
+    for parameter, value in given:
+        if parameter.where == "query":
+            pairs += _pairs(parameter, value)
+        elif parameter.where == "querystring":
+            pairs += _whole_query(parameter, value)
+    return "&".join(pairs)
+
+
+def _whole_query(parameter: Parameter, value: object) -> Sequence[str]:
+    """Return the query that one argument is all of (OpenAPI 3.2.0, §4.12.3.2)."""
+    if not isinstance(value, dict):
+        return [styles.encode(styles.contents(parameter, value))]
+    if parameter.content != "application/x-www-form-urlencoded":
+        return [styles.encode(styles.dumps(value))]
+    return [
+        f"{styles.encode(name)}={styles.encode(styles.scalar(item))}"
+        for name, items in value.items()
+        for item in (items if isinstance(items, list) else [items])
+    ]
+
+
+def _pairs(parameter: Parameter, value: object) -> Sequence[str]:
+    if value is None:
+        return []
+    escape = styles.encode_reserved_query if parameter.reserved else styles.encode
+    return styles.in_query(parameter, value, escape)
+
+
+def _header(parameter: Parameter, value: object) -> str:
+    text = styles.in_header(parameter, value)
+    if not _VALUE.fullmatch(text) or text != text.strip():
+        raise ValetError("bad_request", what=f"{parameter.name} cannot be sent in a header")
+    return text
