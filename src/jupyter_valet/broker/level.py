@@ -32,7 +32,7 @@ def level(
     behind = f"the {isolation.wall} wall stopped {isolation.stopped} attacks"
     if weak := _below_l2_plus(hardening, isolation):
         return "L2", f"{_L2} ({behind}); not L2+: {', '.join(weak)}"
-    return "L2+", f"{_L2_PLUS} ({behind}){_besides(hardening, key_source)}"
+    return "L2+", f"{_L2_PLUS} ({behind}){_besides(key_source)}"
 
 
 def _without_wall(hardening: Hardening, key_source: str) -> tuple[str, str]:
@@ -60,6 +60,8 @@ def _below_l2_plus(hardening: Hardening, isolation: Isolation) -> list[str]:
     weak = [*isolation.unlocked]
     if not hardening.closed:
         weak.append("the broker is not hardened")
+    if not hardening.out_of_reach:
+        weak.append("code in the server reads the broker: Jupyter has CAP_SYS_PTRACE (R58)")
     if isolation.ports:
         # A browser shows its Jupyter cookie to whatever listens on this host (R80).
         listed = ", ".join(str(port) for port in isolation.ports)
@@ -67,10 +69,8 @@ def _below_l2_plus(hardening: Hardening, isolation: Isolation) -> list[str]:
     return weak
 
 
-def _besides(hardening: Hardening, key_source: str) -> str:
+def _besides(key_source: str) -> str:
     """Say what L2+ does not reach: programs of the person that are no kernels."""
-    if not hardening.out_of_reach:
-        return "; outside kernels, what runs as root reads the broker"
     if key_source in _OPEN_AT_REST:
         return "; outside kernels, any program of yours reads the key file"
     return ""

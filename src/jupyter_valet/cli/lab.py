@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from ..sandbox.launch import lesser_root
+
 PROFILE = "jupyter_server_config.py"
 
 _VARIABLE = "JUPYTER_CONFIG_PATH"
@@ -55,9 +57,16 @@ def command(module: str, project: Path, more: Sequence[str]) -> list[str]:
     """Return the command that starts a server on `project`.
 
     `-I`: neither the working directory nor `PYTHON*` nor the user's site folder chooses what the
-    server imports (R28, R29, R62).
+    server imports (R28, R29, R62). As root, it is a root that cannot read the broker (R58).
     """
-    return [sys.executable, "-I", "-m", module, f"--ServerApp.root_dir={project}", *more]
+    server = [sys.executable, "-I", "-m", module, f"--ServerApp.root_dir={project}", *more]
+    return [*_as_lesser_root(), *server]
+
+
+def _as_lesser_root() -> list[str]:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return []
+    return [sys.executable, "-I", "-S", "-E", lesser_root.__file__, "--"]
 
 
 def environ(around: Mapping[str, str]) -> dict[str, str]:

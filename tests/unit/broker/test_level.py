@@ -106,11 +106,11 @@ def test_a_broker_that_is_open_is_not_l2_plus(missing: str) -> None:
     assert level(Hardening(**MEASURES | {missing: False}), "keyring", WALLED)[0] == "L2"
 
 
-def test_l2_plus_as_root_says_that_it_is_about_kernels() -> None:
-    """R51: a wall drops CAP_SYS_PTRACE, other programs of root keep it."""
+def test_a_server_that_may_read_the_broker_is_not_l2_plus() -> None:
+    """R58: a wall takes CAP_SYS_PTRACE from kernels; code in the server would still have it."""
     name, words = level(Hardening(**MEASURES | {"out_of_reach": False}), "keyring", WALLED)
-    assert name == "L2+"
-    assert "outside kernels" in words
+    assert name == "L2"
+    assert "R58" in words
 
 
 def test_why_there_is_no_wall_is_said() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from traitlets.config import Config
 
 from jupyter_valet.cli import lab, main
+from jupyter_valet.sandbox.launch import lesser_root
 
 
 def profile() -> Config:
@@ -40,8 +43,20 @@ def test_its_folder_wins_over_other_configuration() -> None:
 def test_the_server_imports_nothing_from_the_project() -> None:
     """R62: isolated, and the project is an argument, never the working directory."""
     command = lab.command("jupyterlab", Path("/project"), ["--port=1"])
-    assert command[1:4] == ["-I", "-m", "jupyterlab"]
-    assert command[4:] == ["--ServerApp.root_dir=/project", "--port=1"]
+    assert command[-5:-2] == ["-I", "-m", "jupyterlab"]
+    assert command[-2:] == ["--ServerApp.root_dir=/project", "--port=1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="root of Linux has them")
+def test_root_gives_up_what_reads_other_processes() -> None:
+    """R58: code in the server meets the broker as an ordinary user's would."""
+    command = lab.command("jupyterlab", Path("/project"), [])
+    before = command[: command.index("--") + 1]
+    show = [*before, sys.executable, "-c", "print(open('/proc/self/status').read())"]
+    told = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+    sets = dict(line.split(":\t") for line in told.splitlines() if line.startswith("Cap"))
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert not int(sets[name], 16) & sum(1 << bit for bit in lesser_root.READERS.values())
 
 
 def test_the_profile_can_be_used_in_another_set_up(capsys: pytest.CaptureFixture[str]) -> None:
