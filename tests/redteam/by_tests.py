@@ -15,9 +15,6 @@ from table import Row, Seen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-IN_THE_TEST = "in the test"
-"""A row's control when the test itself shows the same act succeed for the one who may."""
-
 
 def verdicts(rows: Iterable[Row]) -> Iterator[tuple[Row, Seen]]:
     """Run all rows' tests once; yield what was seen."""

@@ -5,16 +5,19 @@ What a level offers is measured by the rows, never taken from here.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import apart
+
 from jupyter_valet.cli import lab
-from jupyter_valet.server.app import ValetExtension
+from jupyter_valet.sandbox.backends import Backend, Bubblewrap, Landlock, Unsuitable
 
 _STOCK = """
 c.ServerApp.jpserver_extensions = {'jupyter_valet': True, 'jupyterlab': True, 'jupyter_lsp': True,
-    'notebook': False, 'notebook_shim': False}
+    'jupyter_server_proxy': True, 'notebook': False, 'notebook_shim': False}
 c.LabApp.expose_app_in_browser = True
 """
 
@@ -46,12 +49,18 @@ class Level:
     sandbox: str = "off"
     lockdown: bool = False
     straw: bool = False
+    apart: bool = False
+    """Whether the broker runs as another user."""
 
     def start_command(self, project: Path) -> list[str]:
-        """Return how a person starts the server at this level."""
+        """Return how a person starts the server at this level.
+
+        The sandbox is chosen on the command line, which wins over the lockdown profile's files.
+        """
+        sandbox = f"--ValetExtension.sandbox={self.sandbox}"
         if self.lockdown:
-            return lab.command("jupyter_server", project, [])
-        return [sys.executable, "-m", "jupyter_server"]
+            return lab.command("jupyter_server", project, [sandbox])
+        return [sys.executable, "-m", "jupyter_server", sandbox]
 
     def start_in(self, home: Path) -> Path:
         """Return where it runs: the project's folder, or as `jupyter valet lab` has it."""
@@ -65,11 +74,23 @@ class Level:
         return lab.environ({}) if self.lockdown else {}
 
     def unavailable(self) -> str:
-        """Return why this machine or this product cannot offer the level yet, or nothing."""
-        if self.sandbox != "off" and not ValetExtension.class_traits().get("sandbox"):
-            return "the product has no sandbox yet (ValetExtension.sandbox)"
+        """Return why this machine cannot offer the level, or nothing."""
+        if self.apart and apart.folder() is None:
+            return (
+                "Jupyter is root here: no other user is apart from it"
+                if os.geteuid() == 0
+                else "only root can start the broker as another user"
+            )
+        backend = _BACKENDS.get(self.sandbox)
+        try:
+            if backend is not None:
+                backend().check()
+        except Unsuitable as error:
+            return str(error)
         return ""
 
+
+_BACKENDS: dict[str, type[Backend]] = {"landlock": Landlock, "bubblewrap": Bubblewrap}
 
 LEVELS = {
     level.name: level
@@ -82,9 +103,9 @@ LEVELS = {
             config=_STOCK + _STRAW,
             straw=True,
         ),
-        Level("L0", "L0", "as installed, where there is no keyring: a key file", "file"),
-        Level("L1", "L1", "the key from a passphrase"),
-        Level("L1-keyring", "L1", "the key from the system's keyring", "keyring"),
+        Level("L0", "L0", "no sandbox, the key in a file", "file"),
+        Level("L1", "L1", "no sandbox, the key from a passphrase"),
+        Level("L1-keyring", "L1", "no sandbox, the key from the system's keyring", "keyring"),
         Level("L2", "L2", "L1 with kernels behind Landlock, stock server", sandbox="landlock"),
         Level("L2-bwrap", "L2", "the same with bubblewrap, no network", sandbox="bubblewrap"),
         Level("L2+", "L2+", "L2 with the lockdown profile", sandbox="landlock", lockdown=True),
@@ -94,6 +115,14 @@ LEVELS = {
             "bubblewrap without a network, with the lockdown profile",
             sandbox="bubblewrap",
             lockdown=True,
+        ),
+        Level(
+            "L3",
+            "L3",
+            "L2+ with the broker, and its vault, under another user",
+            sandbox="landlock",
+            lockdown=True,
+            apart=True,
         ),
     )
 }

@@ -7,22 +7,28 @@ import pwd
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def run_as(name: str, home: Path) -> int:
+def run_as(name: str, home: Path, more: Mapping[str, str]) -> int:
     """Run this very command as the user `name`, who owns nothing but `home`; needs root."""
     account = pwd.getpwnam(name)
     home.mkdir(parents=True, exist_ok=True)
     os.chown(home, account.pw_uid, account.pw_gid)
     environ = {**os.environ, "HOME": str(home), "USER": name, "LOGNAME": name, "TMPDIR": str(home)}
-    become = ["setpriv", "--reuid", str(account.pw_uid), "--regid", str(account.pw_gid)]
-    become += ["--clear-groups", "--inh-caps=-all"]
-    command = [*become, "--", sys.executable, os.path.realpath(sys.argv[0]), *sys.argv[1:]]
-    command += ["--user", name]
-    if closed := _closed_folder(Path(os.path.realpath(sys.executable))):
-        command = _opened(closed, Path(os.path.realpath(sys.executable)), command)
-    return subprocess.run(command, env=environ, cwd=home).returncode
+    command = [sys.executable, os.path.realpath(sys.argv[0]), *sys.argv[1:], "--user", name]
+    return subprocess.run(become(name, command), env={**environ, **more}, cwd=home).returncode
+
+
+def become(name: str, command: Sequence[str]) -> list[str]:
+    """Return `command`, which begins with this interpreter, as it is run by the user `name`."""
+    account = pwd.getpwnam(name)
+    whole = ["setpriv", "--reuid", str(account.pw_uid), "--regid", str(account.pw_gid),
+             "--clear-groups", "--inh-caps=-all", "--", *command]  # fmt: skip
+    interpreter = Path(os.path.realpath(sys.executable))
+    closed = _closed_folder(interpreter)
+    return whole if closed is None else _opened(closed, interpreter, whole)
 
 
 def _closed_folder(path: Path) -> Path | None:

@@ -2,157 +2,153 @@
 
 Prints the table, what was expected and what was seen, with the score, and writes
 `build/redteam.json`. The exit status tells whether a row was worse than expected or a positive
-control failed.
+control failed. A run that was stopped goes on with `--resume`.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import contextlib
 import json
 import os
 import pwd
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 BUILD = REPOSITORY / "build"
-RESULT = "result.json"
+SUMMARY = BUILD / "redteam.json"
 for _folder in ("integration", "browser", "providers", "redteam"):
     sys.path.insert(0, str(HERE.parent / _folder))
 
+import apart  # noqa: E402
 import by_tests  # noqa: E402
 import table  # noqa: E402
 from levels import LEVELS, Level  # noqa: E402
 from other_user import run_as  # noqa: E402
+from results import Record, as_text, merge  # noqa: E402
 from table import Row, Seen  # noqa: E402
-
-Results = dict[str, dict[str, Seen]]
-"""By level, then by row."""
 
 
 def main() -> int:
     """Run what was asked for, as whoever was asked for; root does both by default."""
     options = _options()
-    users = options.user.split(",") if options.user else [_me(), *(["nobody"] if _root() else [])]
-    failed = False
+    if options.show:
+        return _show()
+    users = options.user.split(",") if options.user else [*(["nobody"] if _root() else []), _me()]
     for user in users:
-        print(f"\n== as {user}", flush=True)
-        failed |= bool(_mine(options) if user == _me() else run_as(user, _home(user)))
-    if os.access(BUILD, os.W_OK):
-        merge([user for user in users if (_home(user) / RESULT).exists()])
-    return int(failed)
+        if user == _me():
+            print(f"\n== as {user}", flush=True)
+            _attack(options)
+        else:
+            with _apart_from(user, options.level) as more:
+                run_as(user, _home(user), more)
+    if not os.access(BUILD, os.W_OK):  # the run as another user: who started it goes on
+        return 0
+    merged = merge(table.load(), BUILD / "redteam", [n for n in LEVELS if n != "control"])
+    SUMMARY.write_text(json.dumps(merged, indent=1) + "\n")
+    return _show()
 
 
-def _mine(options: Any) -> bool:
-    rows = _chosen(options.rows)
-    results = attack(rows, [LEVELS[name] for name in options.level], _home(_me()))
-    _write(_me(), rows, results)
-    return bool(report(rows, results))
+def _show() -> int:
+    """Print the scores and what is wrong; return the exit status."""
+    merged = json.loads(SUMMARY.read_text())
+    wrong = [*_wrong(table.load(), merged)]
+    print("\n" + "\n".join(f"WRONG {line}" for line in wrong))
+    print(as_text(merged))
+    return int(bool(wrong))
 
 
-def merge(users: list[str]) -> None:
-    """Write `build/redteam.json`: by user, and over all users each row's worst verdict."""
-    by_user = {user: json.loads((_home(user) / RESULT).read_text())["levels"] for user in users}
-    weights = {row.id: row.weight for row in table.load().values()}
-    levels = {}
-    for name in LEVELS:
-        seen = [one[name]["rows"] for one in by_user.values() if name in one]
-        rows = {id_: worst(found[id_] for found in seen if id_ in found) for id_ in weights
-                if any(id_ in found for found in seen)}  # fmt: skip
-        ran = [id_ for id_, verdict in rows.items() if verdict != "·"]
-        levels[name] = {
-            "blocked_weight": sum(weights[id_] for id_ in ran if rows[id_] == "B"),
-            "of": sum(weights[id_] for id_ in ran),
-            "rows": rows,
-        }
-    shown = {name: level for name, level in levels.items() if level["rows"]}
-    everything = {"levels": shown, "users": by_user}
-    (BUILD / "redteam.json").write_text(json.dumps(everything, indent=1) + "\n")
+def _wrong(rows: Mapping[str, Row], merged: Mapping[str, Any]) -> Iterator[str]:
+    for user, levels in merged["users"].items():
+        for name, level in levels.items():
+            for id_, verdict in level.get("rows", {}).items():
+                goal = rows[id_].goal(LEVELS[name].column, root=user == "root")
+                if id_ in level["unproved"]:
+                    yield f"{user} {name} {id_}: blocked, but its positive control did not succeed"
+                elif verdict != "·" and not table.good_enough(verdict, goal):
+                    said = level["evidence"].get(id_, "")
+                    yield f"{user} {name} {id_}: expected {goal}, seen {verdict}: {said}"
 
 
-def worst(verdicts: Iterable[str]) -> str:
-    """Return the worst of several; what did not run says nothing."""
-    ran = [verdict for verdict in verdicts if verdict != "·"]
-    return min(ran, key=["broken", "X", "U", "B"].index) if ran else "·"
+@contextlib.contextmanager
+def _apart_from(user: str, levels: Iterable[str]) -> Iterator[Mapping[str, str]]:
+    if not any(LEVELS[name].apart for name in levels):
+        yield {}
+        return
+    with apart.kept_for(user, BUILD / "redteam-broker" / user) as more:
+        yield more
 
 
-def attack(rows: dict[str, Row], levels: Iterable[Level], home: Path) -> Results:
-    """Run all levels; a level that cannot be offered says so and has no rows."""
+def _attack(options: Any) -> None:
+    rows, home = _chosen(options.rows), _home(_me())
+    records = {name: Record.load(home / f"{name}.json") for name in options.level}
+    for record in records.values():
+        for id_ in [] if options.resume else rows:
+            record.seen.pop(id_, None)
+    by_tests_of = _Tests(rows, records)
+    for name, record in records.items():
+        missing = {id_: row for id_, row in rows.items() if id_ not in record.seen}
+        if missing:
+            _level(LEVELS[name], missing, record, by_tests_of)
+
+
+class _Tests:
+    """What the rows of the project's own tests give, the same at every level: run once."""
+
+    def __init__(self, rows: Mapping[str, Row], records: Mapping[str, Record]) -> None:
+        attacked = [record for name, record in records.items() if name != "control"]
+        self._rows = [r for r in rows.values() if any(r.id not in one.seen for one in attacked)]
+        self._seen: list[tuple[Row, Seen]] | None = None
+
+    def of(self, level: Level, rows: Mapping[str, Row]) -> Iterator[tuple[Row, Seen]]:
+        """Yield the verdicts that `level` lacks."""
+        if level.straw:
+            yield from by_tests.controls(rows.values())
+            return
+        if self._seen is None:
+            self._seen = [*by_tests.verdicts(self._rows)]
+        yield from ((row, seen) for row, seen in self._seen if row.id in rows)
+
+
+def _level(level: Level, rows: Mapping[str, Row], record: Record, tests: _Tests) -> None:
+    """Run one level; one that cannot be offered says so and has no rows."""
+    with record.alone():
+        record.why_not = level.unavailable()
+        if record.why_not:
+            print(f"\n{level.name}: not offered here: {record.why_not}", flush=True)
+            record.seen.clear()
+            record.save()
+            return
+        print(f"\n{level.name}: {level.words}", flush=True)
+        for row, seen in _seen(level, rows, record, tests):
+            record.put(row.id, seen)
+            _line(row, "X" if level.straw else row.goal(level.column, root=_root()), seen)
+
+
+def _seen(
+    level: Level, rows: Mapping[str, Row], record: Record, tests: _Tests
+) -> Iterator[tuple[Row, Seen]]:
     from campaign import campaign, local_control
 
-    results: Results = {}
-    for row in rows.values():
-        if row.skip:
-            print(f"- {row.id} w{row.weight} cannot run: {row.skip}")
-    # What these rows attack is the same at every level: once is enough.
-    tests = list(by_tests.verdicts(rows.values()))
-    for level in levels:
-        if why := level.unavailable():
-            print(f"\n{level.name}: not offered here: {why}", flush=True)
-            continue
-        print(f"\n{level.name}: {level.words}", flush=True)
-        seen = results[level.name] = {
-            row.id: Seen("·", row.skip) for row in rows.values() if row.skip
-        }
-        if level.straw:
-            for row in rows.values():
-                if row.control == "local":
-                    seen[row.id] = local_control(row, home / "local")
-                    _line(row, "X", seen[row.id])
-        tested = by_tests.controls(rows.values()) if level.straw else tests
-        for row, verdict in itertools.chain(
-            tested, campaign(level, rows.values(), home / level.name)
-        ):
-            seen[row.id] = verdict
-            goal = "X" if level.straw else row.goal(level.column, root=_root())
-            _line(row, goal, verdict)
-    return results
-
-
-def report(rows: dict[str, Row], results: Results) -> list[str]:
-    """Print the scores and return what is wrong."""
-    wrong = [*_failed_controls(rows, results)]
-    for name, seen in results.items():
-        if name == "control":
-            continue
-        column = LEVELS[name].column
-        for id_, verdict in seen.items():
-            goal = rows[id_].goal(column, root=_root())
-            if verdict.verdict == "broken" or (
-                verdict.ran and not table.good_enough(verdict.verdict, goal)
-            ):
-                wrong.append(
-                    f"{name} {id_}: expected {goal}, seen {verdict.verdict}: {verdict.evidence}"
-                )
-        met, of = table.score(rows.values(), seen, column, root=_root())
-        weight = table.blocked(rows.values(), seen)
-        print(f"\n{name}: as good as expected {met} of {of}; blocked {weight} of {of}")
-    for line in wrong:
-        print(f"WRONG {line}")
-    return wrong
-
-
-def _failed_controls(rows: dict[str, Row], results: Results) -> Iterable[str]:
-    """Yield the rows whose attack has not succeeded where nothing defends."""
-    for row in rows.values():
-        level = "control" if row.control == "local" else row.control
-        if level == by_tests.IN_THE_TEST:
-            continue
-        if (
-            not (row.run or row.undo or row.script)
-            or row.skip
-            or level not in results
-            or (row.root and not _root())
-        ):
-            continue
-        seen = results[level].get(row.id)
-        if seen is None or seen.verdict not in ("X", "U"):
-            said = f"{seen.verdict}: {seen.evidence}" if seen else "it did not run"
-            yield f"{row.id}: its positive control failed at {level}: {said}"
+    yield from ((row, Seen("·", row.skip)) for row in rows.values() if row.skip)
+    if level.straw:
+        for row in rows.values():
+            if row.control == "local":
+                yield row, local_control(row, record.path.parent / "local")
+    yield from tests.of(level, rows)
+    done: set[str] = set()
+    try:
+        for row, seen in campaign(level, rows.values(), record.path.parent / level.name, record):
+            done.add(row.id)
+            yield row, seen
+    except Exception as error:  # the level's other rows, and other levels, still count
+        for row in rows.values():
+            if (row.run or row.script) and row.id not in done and not row.skip:
+                yield row, Seen("broken", f"the level does not run: {error}"[:300])
 
 
 def _line(row: Row, goal: str, seen: Seen) -> None:
@@ -163,25 +159,6 @@ def _line(row: Row, goal: str, seen: Seen) -> None:
         f"{row.attack[:52]:<52} {seen.evidence[:110]}",
         flush=True,
     )
-
-
-def _write(user: str, rows: dict[str, Row], results: Results) -> None:
-    folder = _home(user)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RESULT
-    levels = json.loads(path.read_text())["levels"] if path.exists() else {}
-    for name, seen in results.items():
-        met, of = table.score(
-            rows.values(), seen, LEVELS[name].column if name != "control" else "L0", root=_root()
-        )
-        levels[name] = {
-            "blocked_weight": table.blocked(rows.values(), seen),
-            "as_expected": met,
-            "of": of,
-            "rows": {id_: one.verdict for id_, one in sorted(seen.items())},
-            "evidence": {id_: one.evidence for id_, one in sorted(seen.items())},
-        }
-    path.write_text(json.dumps({"levels": levels}, indent=1) + "\n")
 
 
 def _home(user: str) -> Path:
@@ -211,6 +188,8 @@ def _options() -> Any:
     parser.add_argument(
         "--user", default="", help="as whom, with commas; others than oneself need root"
     )
+    parser.add_argument("--resume", action="store_true", help="leave out what was measured already")
+    parser.add_argument("--show", action="store_true", help="print the scores of the last run")
     return parser.parse_args()
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 ROWS = Path(__file__).parent / "rows.toml"
+IN_THE_TEST = "in the test"
+"""A row's control when the test itself shows the same act succeed for the one who may."""
+
 _ORDER = {"X": 0, "U": 1, "B": 2}
 
 VERDICTS = {
@@ -54,6 +57,11 @@ class Row:
     """Destructive: run after all others, in this order."""
     skip: str = ""
     """Why it cannot run."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is not of the reference's 177."""
+        return self.id.startswith("X")
 
     def goal(self, column: str, *, root: bool) -> str:
         """Return the expected verdict."""
@@ -104,8 +112,3 @@ def score(
         row.weight for row in ran if good_enough(seen[row.id].verdict, row.goal(column, root=root))
     )
     return met, sum(row.weight for row in ran)
-
-
-def blocked(rows: Iterable[Row], seen: Mapping[str, Seen]) -> int:
-    """Return the weight of the rows whose attack got nothing."""
-    return sum(row.weight for row in rows if row.id in seen and seen[row.id].verdict == "B")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apart
 import channel
 import nbformat
 from channel import Kernel
@@ -22,8 +23,6 @@ from issuer import CLIENT, PATTERN, Issuer, canary, issuer
 from jupyter_process import TOKEN, Server, jupyter_server
 from levels import Level
 from signing_person import PASSPHRASE, sign_in, unlock
-
-from jupyter_valet.server.app import ValetExtension
 
 HERE = Path(__file__).parent
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -36,6 +35,14 @@ def _talk():
         print({secret!r}, flush=True)
         _time.sleep(0.3)
 _threading.Thread(target=_talk, daemon=True).start()
+"""
+
+_STATUS = """
+import os, urllib.request
+request = urllib.request.Request(os.environ["JUPYTER_VALET_URL"] + "/status",
+    headers={"Authorization": "Bearer " + os.environ["JUPYTER_VALET_CAPABILITY"]})
+with urllib.request.urlopen(request, timeout=60) as answer:
+    print(answer.read().decode())
 """
 
 _INSIDE = """
@@ -70,11 +77,28 @@ class World:
 
     @property
     def state(self) -> Path:
-        return self.home / "state"
+        return apart.state() if self.level.apart else self.home / "state"
 
     @property
     def root(self) -> Path:
         return self.home / "work"
+
+    def check_walls(self) -> None:
+        """Look from outside whether kernels are behind what this level is about.
+
+        Raises `RuntimeError`: rows of a set-up that is another than it says prove nothing.
+        """
+        status = Path(f"/proc/{self.attacker.pid}/status").read_text()
+        filtered = status.partition("\nSeccomp:")[2].split()[0] == "2"
+        here, there = (os.stat(f"/proc/{pid}/ns/net").st_ino for pid in ("self", self.attacker.pid))  # noqa: PTH116
+        found = "off" if not filtered else "landlock" if here == there else "bubblewrap"
+        if found != self.level.sandbox:
+            raise RuntimeError(f"kernels are behind {found}, and not {self.level.sandbox}")
+
+    def claimed(self) -> str:
+        """Return the level and its words, as the broker tells the attacker's kernel."""
+        told = json.loads(self.attacker.run(_STATUS).strip().splitlines()[-1])
+        return f"{told['level']}: {told['level_words']}"
 
     @property
     def secrets(self) -> set[str]:
@@ -89,6 +113,8 @@ class World:
         return pid
 
     def _broker(self) -> int:
+        if self.level.apart:
+            return apart.broker()
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError, ValueError):
@@ -181,6 +207,7 @@ def world(level: Level, home: Path) -> Iterator[World]:
                 environ=_environ(level, home, desktop, planted),
                 command=level.start_command(home / "work"),
                 cwd=level.start_in(home),
+                state=str(apart.state()) if level.apart else "state",
             )
         )
         attacker = channel.start(server, NOTEBOOK)
@@ -190,7 +217,9 @@ def world(level: Level, home: Path) -> Iterator[World]:
         sibling.run(_CHATTER.format(secret=planted["iopub"]))
         straw = stack.enter_context(_straw(home, planted["straw"])) if level.straw else None
         _save_a_notebook(server)
-        yield World(level, home, server, here, desktop, attacker, sibling, planted, straw)
+        world = World(level, home, server, here, desktop, attacker, sibling, planted, straw)
+        world.check_walls()
+        yield world
 
 
 _PLANTED = (
@@ -228,8 +257,8 @@ def _config(level: Level, home: Path, here: Issuer) -> str:
         "c.KernelSpecManager.allowed_kernelspecs = {'python3', 'evil'}",
         _INSIDE.format(folder=str(home / "inside")),
     ]
-    if ValetExtension.class_traits().get("sandbox"):
-        lines.append(f"c.ValetExtension.sandbox = {level.sandbox!r}")
+    if level.apart:
+        lines.append(f"c.ValetExtension.broker_command = {apart.bridge()!r}")
     return "\n".join(lines) + "\n"
 
 
