@@ -232,10 +232,46 @@ _KINDS = [
         "Its schema says what it takes; in a notebook, put a ? behind the tool.",
     ),
     ErrorKind(
+        "bad_document",
+        400,
+        "This API document cannot be used: {what}.",
+        "docs/tools.md says which formats there are; check the address, or load it from a file.",
+    ),
+    ErrorKind(
+        "bad_overrides",
+        400,
+        "The settings of this toolset are not valid: {what}.",
+        "docs/tools.md lists what can be set.",
+    ),
+    ErrorKind(
         "tool_failed",
         502,
         "The tool failed: {what}.",
         "Change the arguments, or try again.",
+    ),
+    ErrorKind(
+        "function_failed",
+        502,
+        "The function {name} failed: {what}.",
+        "The person finds the traceback with %valet errors; change the arguments or ask them.",
+    ),
+    ErrorKind(
+        "function_lost",
+        502,
+        "The kernel ended before the function {name} was done.",
+        "It may have had an effect; look before calling it again.",
+    ),
+    ErrorKind(
+        "function_busy",
+        429,
+        "The notebook has {count} calls of its functions under way already.",
+        "Wait for some of them, then try again.",
+    ),
+    ErrorKind(
+        "bad_function",
+        400,
+        "{name} cannot be a tool: {what}.",
+        "Run %valet for help; docs/functions.md says what a tool may take and return.",
     ),
     ErrorKind(
         "protocol_error",
