@@ -103,7 +103,10 @@ class _Leg:
             self.exchange.check()
             try:
                 outcome = await self.asking.calls.call(
-                    self.exchange.caller, self.params.name, self.params.arguments or {}
+                    self.exchange.caller,
+                    self.params.name,
+                    self.params.arguments or {},
+                    self.exchange.progress,
                 )
             except NeedsAuthorization as needs:
                 question = await self._ask(needs)
@@ -241,7 +244,7 @@ class _Leg:
             if left <= 0:
                 return transaction
             told += 1
-            await self.exchange.progress(told, f"Waiting for {title}")
+            await self.exchange.progress(told, None, f"Waiting for {title}")
             transaction = await self.asking.transactions.wait(
                 transaction.id, after=transaction.revision, timeout=min(left, _SLICE)
             )

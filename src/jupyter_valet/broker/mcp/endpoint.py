@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
@@ -10,12 +9,10 @@ from typing import Any, Self
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.server.streamable_http import REQUEST_CANCELLED
+from mcp.server.request_state import RequestStateBoundary
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     InputRequiredResult,
@@ -24,25 +21,21 @@ from mcp_types import (
 )
 
 from ..._version import __version__
-from ...wire.errors import ValetError
 from ...wire.routes import LONG_POLL_SECONDS
 from ..calls import Calls
-from ..catalogue import UnknownTool
-from ..control import describe
 from ..elicitation import Transactions
 from ..kernels import Caller, Kernels
 from ..oauth import Profile
 from ..vault import Vault
-from .authentication import CALLER, Authenticator, Refusal, admit, authenticate
-from .elicit import HOLD, Asking, call_tool
+from .arrived import Arrived
+from .authentication import Authenticator, Refusal, admit, authenticate
+from .elicit import HOLD, Asking
 from .exchange import of_sdk
-from .patience import Patience
-from .presence import PRESENCE, Gone, Presence
-from .quick import is_quick
-from .results import failure, listed
+from .handlers import Handlers
+from .inbound import is_single, read
+from .presence import PRESENCE, Presence
+from .single import Singles
 from .state import boundary
-
-logger = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -80,35 +73,33 @@ class Endpoint:
         hold: float = HOLD,
         poll: float = LONG_POLL_SECONDS,
     ) -> None:
-        self._asking = Asking(calls, transactions, vault, profiles, hold, poll)
+        asking = Asking(calls, transactions, vault, profiles, hold, poll)
         self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
-        self._listed: tuple[object, ListToolsResult] | None = None
-        server = self._server(vault)
+        self._handlers = Handlers(asking)
+        sealing = boundary(vault)
+        server = self._server(sealing)
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
-        self._quick = StreamableHTTPSessionManager(
-            server, security_settings=security, json_response=True
-        )
+        self._singles = Singles(self._handlers, sealing, server.server_info_stamp)
         self._stack = AsyncExitStack()
 
-    def _server(self, vault: Vault) -> Server[Any]:
+    def _server(self, sealing: RequestStateBoundary) -> Server[Any]:
         server: Server[Any] = Server(
             NAME,
             version=__version__,
             instructions=INSTRUCTIONS,
             # Without it the SDK walks tools/list on every call.
-            get_tool_input_schema=self._schema,
+            get_tool_input_schema=lambda name: self._handlers.schema(_calling.get(), name),
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
         )
         # Instead of the SDK's tracing, which names tools and arguments to whoever collects spans.
-        server.middleware[:] = [boundary(vault)]
+        server.middleware[:] = [sealing]
         return server
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._manager.run())
-        await self._stack.enter_async_context(self._quick.run())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -123,64 +114,40 @@ class Endpoint:
         if isinstance(caller, Refusal):
             await _refuse(send, caller)
             return
-        _calling.set(caller)
         with self._kernels.request_of(caller):
-            await self._serve(caller, scope, receive, send)
+            if is_single(scope["headers"]):
+                await self._single(caller, scope, receive, send)
+            else:
+                await self._by_sdk(caller, scope, Presence(receive), send)
 
-    async def _serve(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
-        presence = Presence(receive)
-        admitted = {**admit(scope, caller), PRESENCE: presence}
-        first = await presence.receive()
-        replay = _replayed(first, presence.receive)
-        if is_quick(scope, first):
-            patience = Patience(send)
-            with patience.running():
-                quick = self._quick.handle_request(admitted, replay, patience.send)
-                await presence.watching(quick)
+    async def _single(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
+        arrived = await Arrived.of(receive)
+        presence = Presence(arrived.replay)
+        inbound = None
+        if arrived.body is not None:
+            inbound = read(scope, arrived.body, lambda name: self._handlers.schema(caller, name))
+        if inbound is None:
+            await self._by_sdk(caller, scope, presence, send)
         else:
-            await self._manager.handle_request(admitted, replay, send)
+            arrived.forget()
+            await self._singles.serve(inbound, caller, presence, send)
 
-    # Handlers --------------------------------------------------------------------------------
+    async def _by_sdk(self, caller: Caller, scope: Message, presence: Presence, send: Send) -> None:
+        _calling.set(caller)
+        admitted = {**admit(scope, caller), PRESENCE: presence}
+        await self._manager.handle_request(admitted, presence.receive, send)
+
+    # For the SDK -----------------------------------------------------------------------------
 
     async def _list_tools(
         self, context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        caller = context.request.scope[CALLER]  # type: ignore[union-attr]
-        tools = self._asking.calls.tools(caller)
-        if self._listed is None or self._listed[0] is not tools:
-            self._listed = (tools, ListToolsResult(tools=listed(tools)))
-        return self._listed[1]
-
-    def _schema(self, name: str) -> dict[str, Any] | None:
-        """Return the schema whose `Mcp-Param-*` headers the SDK compares with the arguments."""
-        tool = self._asking.calls.find(_calling.get(), name)
-        return dict(tool.input_schema) if tool is not None else None
+        return self._handlers.list_tools(of_sdk(context).caller)
 
     async def _call_tool(
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
-        try:
-            return await call_tool(self._asking, of_sdk(context), params)
-        except UnknownTool:
-            raise MCPError(code=INVALID_PARAMS, message="Unknown tool") from None
-        except Gone:
-            raise MCPError(code=REQUEST_CANCELLED, message="The client has gone") from None
-        except MCPError:
-            raise
-        except Exception as error:
-            # The type and the place say enough; a message might hold what upstream sent.
-            logger.error("a tool call failed: %s", describe(error))
-            return failure(ValetError("internal"))
-
-
-def _replayed(first: Message, receive: Receive) -> Receive:
-    """Return `receive` with the message that was read already before its own."""
-    waiting = [first]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
+        return await self._handlers.call_tool(of_sdk(context), params)
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:

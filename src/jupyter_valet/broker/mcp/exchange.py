@@ -37,8 +37,8 @@ class Exchange(Protocol):
     def check(self) -> None:
         """Raise `Gone` when the client has disconnected."""
 
-    async def progress(self, told: float, message: str) -> None:
-        """Tell how far it is, to a client that asked to hear of progress."""
+    async def progress(self, told: float, total: float | None, message: str) -> None:
+        """Tell how far it is (`told` of `total`, None: unknown), to a client that asked to hear of progress."""
 
     async def push(self, message: str, url: str, elicitation: str) -> str:
         """Ask with `elicitation/create` and return the action. Raises `MCPError`."""
@@ -74,8 +74,8 @@ class _OfSdk:
     def check(self) -> None:
         self._presence.check()
 
-    async def progress(self, told: float, message: str) -> None:
-        await self._session.report_progress(told, message=message)
+    async def progress(self, told: float, total: float | None, message: str) -> None:
+        await self._session.report_progress(told, total, message)
 
     async def push(self, message: str, url: str, elicitation: str) -> str:
         answer = await self._session.elicit_url(

@@ -1,7 +1,7 @@
-"""A quick answer that takes long after all: it becomes a stream, whose pings keep it alive.
+"""An answer in one piece of JSON, unless there is something to tell before: then it is a stream.
 
-So the SDK's stream does, which costs a call far more than this timer (see `quick`): without a sign
-of life, a client or something between would give up a call that waits for a slow upstream.
+Progress is told at once. Without any, a stream with pings begins after a while: without a sign of
+life, a client or something between would give up a call that waits for a slow upstream.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ Send = Callable[[Message], Awaitable[None]]
 PING_SECONDS = 15.0
 """Silence before the first ping and between two, as the SDK has it."""
 
-_HEADERS = [
+_STREAM = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
 ]
 
 
 class Patience:
-    """Passes one JSON answer on, as it is or, when it comes late, as the event of a stream."""
+    """The answer to one request."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -44,28 +45,44 @@ class Patience:
             if self._pings is not None:
                 self._pings.cancel()
 
-    async def send(self, message: Message) -> None:
-        """Send what the SDK answers: a head, and a body in one piece."""
+    async def tell(self, message: bytes) -> None:
+        """Send a notification ahead of the answer."""
+        async with self._turn:
+            if not self._answered:
+                await self._stream(_event(message))
+
+    async def answer(self, status: int, body: bytes) -> None:
+        """Send the answer; in a stream that has begun, its status is no longer seen."""
         async with self._turn:
             self._answered = True
-            if not self._streaming:
-                await self._send(message)
-            elif message["type"] == "http.response.body":
-                event = b"event: message\r\ndata: " + message["body"] + b"\r\n\r\n"
-                await self._send({"type": "http.response.body", "body": event})
+            if self._streaming:
+                body = _event(body)
+            else:
+                length = str(len(body)).encode()
+                headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+                await self._start(status, headers)
+            await self._send({"type": "http.response.body", "body": body})
 
     def _lose(self) -> None:
         self._pings = asyncio.create_task(self._ping())
 
     async def _ping(self) -> None:
-        head = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
-        ping = {"type": "http.response.body", "body": b": ping\r\n\r\n", "more_body": True}
         while True:
             async with self._turn:
                 if self._answered:
                     return
-                if not self._streaming:
-                    await self._send(head)
-                    self._streaming = True
-                await self._send(ping)
+                await self._stream(b": ping\r\n\r\n")
             await asyncio.sleep(PING_SECONDS)
+
+    async def _stream(self, data: bytes) -> None:
+        if not self._streaming:
+            await self._start(200, _STREAM)
+            self._streaming = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+def _event(message: bytes) -> bytes:
+    return b"event: message\r\ndata: " + message + b"\r\n\r\n"

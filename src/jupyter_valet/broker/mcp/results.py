@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from mcp_types import Tool as McpTool
+from pydantic import TypeAdapter, ValidationError
 
 from ...wire.errors import ValetError
 from ...wire.mcp import META_ERROR, META_PROVIDER, META_TOOL, META_TOOLSET
@@ -49,15 +50,30 @@ def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
     what is not an object into `{"result": …}`, which 2025-11-25 demands of structured content.
     """
     error = outcome.error
-    content: list[ContentBlock] = [TextContent(text=_text(outcome.data))]
+    content = _blocks(outcome.content) or [TextContent(text=_text(outcome.data))]
     if error is not None:
         content.insert(0, TextContent(text=words(error)))
+    data_is_all = not outcome.content or outcome.data is not None
     return CallToolResult(
         content=content,
-        structured_content=_structured(outcome.data, wrap),
+        structured_content=_structured(outcome.data, wrap) if data_is_all else None,
         is_error=error is not None,
         _meta={META_ERROR: error.to_json()} if error is not None else None,
     )
+
+
+_BLOCKS: TypeAdapter[ContentBlock] = TypeAdapter(ContentBlock)
+
+
+def _blocks(content: Iterable[Mapping[str, Any]]) -> list[ContentBlock]:
+    """Return what a tool gave as content; a block that is none of MCP's becomes words about it."""
+    found: list[ContentBlock] = []
+    for block in content:
+        try:
+            found.append(_BLOCKS.validate_python(dict(block)))
+        except ValidationError:
+            found.append(TextContent(text="(a content block that MCP does not know)"))
+    return found
 
 
 def failure(error: ValetError) -> CallToolResult:

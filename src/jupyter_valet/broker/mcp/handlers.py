@@ -1,0 +1,77 @@
+"""What the endpoint does when it is asked, whichever dispatcher has read the request."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from mcp.server.streamable_http import REQUEST_CANCELLED
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import X_MCP_HEADER_KEY
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    InputRequiredResult,
+    ListToolsResult,
+)
+
+from ...wire.errors import ValetError
+from ..catalogue import Tool, UnknownTool
+from ..control import describe
+from ..kernels import Caller
+from .elicit import Asking, call_tool
+from .exchange import Exchange
+from .kept import Kept
+from .presence import Gone
+from .results import failure, listed
+
+logger = logging.getLogger(__name__)
+
+LISTS = 32
+"""How many lists of tools are kept as they are sent; kernels without tools of their own share."""
+
+_SCHEMAS = 4096
+
+
+class Handlers:
+    """The methods of MCP that there are."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._lists: Kept[Sequence[Tool], ListToolsResult] = Kept(LISTS)
+        self._schemas: Kept[Tool, dict[str, Any] | None] = Kept(_SCHEMAS)
+
+    def list_tools(self, caller: Caller) -> ListToolsResult:
+        """Answer `tools/list`; the same object until something changes for `caller`."""
+        tools = self._asking.calls.tools(caller)
+        return self._lists.of(tools, lambda: ListToolsResult(tools=listed(tools)))
+
+    async def call_tool(
+        self, exchange: Exchange, params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        """Answer `tools/call`. Raises `MCPError`, and nothing else that it can help."""
+        try:
+            return await call_tool(self._asking, exchange, params)
+        except UnknownTool:
+            raise MCPError(code=INVALID_PARAMS, message="Unknown tool") from None
+        except Gone:
+            raise MCPError(code=REQUEST_CANCELLED, message="The client has gone") from None
+        except MCPError:
+            raise
+        except Exception as error:
+            # The type and the place say enough; a message might hold what upstream sent.
+            logger.error("a tool call failed: %s", describe(error))
+            return failure(ValetError("internal"))
+
+    def schema(self, caller: Caller, name: str) -> dict[str, Any] | None:
+        """Return the schema of a tool's arguments if it declares `Mcp-Param-*` headers."""
+        tool = self._asking.calls.find(caller, name)
+        return self._schemas.of(tool, lambda: _declaring(tool)) if tool is not None else None
+
+
+def _declaring(tool: Tool) -> dict[str, Any] | None:
+    schema = dict(tool.input_schema)
+    return schema if X_MCP_HEADER_KEY in json.dumps(schema) else None

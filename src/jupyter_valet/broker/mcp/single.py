@@ -1,0 +1,162 @@
+"""Single exchanges of 2026-07-28: one request that was read, one answer.
+
+The SDK's server answers all else, and is what this is tested against: the same requests, good and
+bad, get the same answers of both (`tests/integration/test_mcp_against_the_sdk.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.request_state import RequestStateBoundary
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
+from mcp_types import (
+    INTERNAL_ERROR,
+    SERVER_INFO_META_KEY,
+    CallToolRequestParams,
+    ErrorData,
+    ListToolsResult,
+    Result,
+)
+from mcp_types.methods import serialize_server_result
+
+from ..control import describe
+from ..kernels import Caller
+from .authentication import CALLER
+from .handlers import LISTS, Handlers
+from .inbound import Inbound
+from .kept import Kept
+from .patience import Patience, Send
+from .presence import Presence
+
+logger = logging.getLogger(__name__)
+
+
+class Singles:
+    """Answers requests that `inbound` has read."""
+
+    def __init__(
+        self, handlers: Handlers, boundary: RequestStateBoundary, server_info: Mapping[str, Any]
+    ) -> None:
+        self._handlers = handlers
+        self._boundary = boundary
+        self._server_info = server_info
+        self._lists: Kept[ListToolsResult, bytes] = Kept(LISTS)
+
+    async def serve(self, inbound: Inbound, caller: Caller, presence: Presence, send: Send) -> None:
+        """Answer `inbound`; the call is cancelled when the client goes (PS-06)."""
+        patience = Patience(send)
+        with patience.running():
+            await presence.watching(
+                self._answer(inbound, _Single(inbound, caller, presence, patience))
+            )
+
+    async def _answer(self, inbound: Inbound, single: _Single) -> None:
+        try:
+            if inbound.method == "tools/list":
+                result = self._list(inbound, single.caller)
+            else:
+                result = await self._call(inbound, single)
+        except MCPError as error:
+            await _refuse(inbound, error.error, single.patience)
+        except Exception as error:
+            logger.error("%s failed: %s", inbound.method, describe(error))
+            internal = ErrorData(code=INTERNAL_ERROR, message="Internal server error")
+            await _refuse(inbound, internal, single.patience)
+        else:
+            await single.patience.answer(200, _reply(inbound, "result", result))
+
+    def _list(self, inbound: Inbound, caller: Caller) -> bytes:
+        """Return the list in JSON, which is made once: there may be thousands of tools."""
+        tools = self._handlers.list_tools(caller)
+        return self._lists.of(tools, lambda: self._wire(inbound, tools))
+
+    async def _call(self, inbound: Inbound, single: _Single) -> bytes:
+        context = _Context(inbound.method, inbound.raw, _Request({CALLER: single.caller}))
+
+        async def within(context: Any) -> Any:
+            # The boundary has put the state that we sealed in the place of what came.
+            params = cast(CallToolRequestParams, inbound.params)
+            state = context.params.get("requestState")
+            params = params.model_copy(update={"request_state": state})
+            return await self._handlers.call_tool(single, params)
+
+        # Of the SDK's context, the boundary wants no more than there is in ours.
+        result = await self._boundary(cast(ServerRequestContext[Any, Any], context), within)
+        return self._wire(inbound, cast(Result, result))
+
+    def _wire(self, inbound: Inbound, result: Result) -> bytes:
+        """Return a result as the revision has it, signed with who answers (PS-04)."""
+        dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        shaped = serialize_server_result(inbound.method, inbound.version, dumped)
+        shaped["_meta"] = {**(shaped.get("_meta") or {}), SERVER_INFO_META_KEY: self._server_info}
+        return _json(shaped)
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What `broker.mcp.state` and the SDK's boundary read of a request."""
+
+    method: str
+    params: Mapping[str, Any]
+    request: _Request
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The HTTP request behind it."""
+
+    scope: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Single:
+    """The `Exchange` of one request and one answer: nothing can be asked of the client."""
+
+    inbound: Inbound
+    caller: Caller
+    presence: Presence
+    patience: Patience
+    modern: bool = True
+    can_push: bool = False
+
+    @property
+    def url(self) -> bool:
+        return self.inbound.url
+
+    def check(self) -> None:
+        self.presence.check()
+
+    async def progress(self, told: float, message: str) -> None:
+        token = self.inbound.progress_token
+        if token is not None:
+            params = {"progressToken": token, "progress": told, "message": message}
+            note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+            await self.patience.tell(_json(note))
+
+    async def push(self, message: str, url: str, elicitation: str) -> str:
+        raise NoBackChannelError("elicitation/create")
+
+    async def pushed(self, elicitation: str) -> None:
+        raise NoBackChannelError("notifications/elicitation/complete")
+
+
+async def _refuse(inbound: Inbound, error: ErrorData, patience: Patience) -> None:
+    body = _json(error.model_dump(by_alias=True, mode="json", exclude_none=True))
+    status = ERROR_CODE_HTTP_STATUS.get(error.code, 200)
+    await patience.answer(status, _reply(inbound, "error", body))
+
+
+def _reply(inbound: Inbound, kind: str, value: bytes) -> bytes:
+    identity = json.dumps(inbound.id).encode()
+    return b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (identity, kind.encode(), value)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
