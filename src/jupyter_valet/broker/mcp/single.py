@@ -133,12 +133,15 @@ class _Single:
     def check(self) -> None:
         self.presence.check()
 
-    async def progress(self, told: float, message: str) -> None:
+    async def progress(self, told: float, total: float | None, message: str) -> None:
         token = self.inbound.progress_token
-        if token is not None:
-            params = {"progressToken": token, "progress": told, "message": message}
-            note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
-            await self.patience.tell(_json(note))
+        if token is None:
+            return
+        params: dict[str, Any] = {"progressToken": token, "progress": told, "message": message}
+        if total is not None:
+            params["total"] = total
+        note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+        await self.patience.tell(_json(note))
 
     async def push(self, message: str, url: str, elicitation: str) -> str:
         raise NoBackChannelError("elicitation/create")
