@@ -12,11 +12,21 @@ from ._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .kernel.functions.decorator import tool
+    from .kernel.functions.tool import Progress, ToolError
     from .kernel.tools import Tools
 
     tools: Tools
 
-__all__ = ["__version__", "load_ipython_extension", "tools", "unload_ipython_extension"]
+__all__ = [
+    "Progress",
+    "ToolError",
+    "__version__",
+    "load_ipython_extension",
+    "tool",
+    "tools",
+    "unload_ipython_extension",
+]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -40,10 +50,19 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     return [{"module": "jupyter_valet", "app": ValetExtension}]
 
 
+_LAZY = {
+    "tools": "tools",
+    "tool": "functions.decorator",
+    "Progress": "functions.tool",
+    "ToolError": "functions.tool",
+}
+"""Public names of the kernel side, and where they are."""
+
+
 def __getattr__(name: str) -> Any:
     """Load the public names of the kernel side when they are first used (PEP 562)."""
-    if name == "tools":
-        from .kernel.tools import tools
+    if name in _LAZY:
+        from importlib import import_module
 
-        return tools
+        return getattr(import_module(f"{__name__}.kernel.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'jupyter_valet' has no attribute {name!r}")

@@ -165,6 +165,12 @@ class Kernel:
 
     def call_tool(self, name: str, arguments: dict[str, Any], **more: Any) -> Any:
         """One leg of MCP `tools/call`, revision 2026-07-28."""
+        return self.call_tool_for(40, name, arguments, **more)
+
+    def call_tool_for(
+        self, seconds: float, name: str, arguments: dict[str, Any], **more: Any
+    ) -> Any:
+        """The same by a client that hangs up after `seconds`."""
         params = {
             "name": name,
             "arguments": arguments,
@@ -181,7 +187,7 @@ class Kernel:
             "Mcp-Name": name,
         }
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        return self.request("POST", "/mcp", message, **headers)
+        return self.request("POST", "/mcp", message, seconds, **headers)
 
 
 def page_request(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:

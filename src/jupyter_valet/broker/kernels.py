@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +42,11 @@ class Kernels:
         self._callers: dict[str, Caller] = {}
         self._bindings: dict[str, Binding] = {}
         self._under_way: Counter[str] = Counter()
+        self._ended: list[Callable[[str], None]] = []
+
+    def on_end(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the id of each kernel that stops or restarts."""
+        self._ended.append(listener)
 
     def register(self, digest: str, caller: Caller, peer: Peer = _ANYBODY) -> None:
         """Accept the capability with this digest from `peer`; it replaces the kernel's earlier.
@@ -65,7 +70,9 @@ class Kernels:
     def revoke(self, kernel_id: str) -> None:
         """Forget the capability of a kernel that stopped or restarts."""
         self._callers = {d: c for d, c in self._callers.items() if c.kernel_id != kernel_id}
-        self._bindings.pop(kernel_id, None)
+        if self._bindings.pop(kernel_id, None) is not None:
+            for listener in self._ended:
+                listener(kernel_id)
 
     def binding_of(self, kernel_id: str) -> Binding | None:
         """Return what ties a kernel's capability to its processes; None of one that has ended."""

@@ -17,8 +17,10 @@ import anyio
 
 from ..wire import routes
 from ..wire.errors import ValetError
+from ..wire.functions import MAX_BODY
 from ..wire.views import ConnectReply, ConnectRequest, TransactionView
 from .control import describe
+from .functions.routes import FunctionRoutes
 from .kernels import Caller, Kernels
 from .vault import Conflict
 
@@ -32,7 +34,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _BODY_LIMIT = 64 * 1024
-"""Largest body, in bytes, of any route but `/mcp`, which has its own."""
+"""Largest body, in bytes, of any route but those that have a limit of their own."""
+
+_LARGER = {"functions": MAX_BODY}
+"""Limits by the first part of the path."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,11 @@ class Routes:
                 return (await self._watch(transaction)).to_json()
             case "DELETE", ["transactions", transaction]:
                 return self._end(transaction).to_json()
+            case _, ["functions", *rest]:
+                functions = FunctionRoutes(self.services.functions, self.request.caller)
+                return await functions.answer(
+                    self.request.method, rest, self.request.query, self.request.body
+                )
         raise ValetError("not_found", what="route")
 
     def _connect(self) -> ConnectReply:
@@ -210,12 +220,14 @@ class Routes:
 
 async def _request(caller: Caller, scope: Message, receive: Receive) -> Request:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    path = [part for part in scope["path"].split("/") if part]
+    limit = _LARGER.get(path[0], _BODY_LIMIT) if path else _BODY_LIMIT
     return Request(
         caller=caller,
         method=scope["method"],
-        path=[part for part in scope["path"].split("/") if part],
+        path=path,
         query={name: values[-1] for name, values in query.items()},
-        body=await _body(receive),
+        body=await _body(receive, limit),
     )
 
 
@@ -236,12 +248,12 @@ def _loopback_host(host: str) -> bool:
     return host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > _BODY_LIMIT:
+        if len(body) > limit:
             raise ValetError("bad_request", what="the body is too large")
         if not message.get("more_body", False):
             return bytes(body)

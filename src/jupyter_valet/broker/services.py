@@ -23,6 +23,7 @@ from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
 from .elicitation import Transaction, Transactions
+from .functions import Functions
 from .hardening import Hardening
 from .kernels import Caller, Kernels
 from .level import level
@@ -47,6 +48,7 @@ class Services:
     connections: Connections
     transactions: Transactions
     calls: Calls
+    functions: Functions
     consent: Consent
     endpoint: Endpoint
 
@@ -95,8 +97,12 @@ async def build(
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)
     egress = Egress()
-    authorized = Authorized(Access(connections), connections, egress, audit)
-    calls = Calls(Catalogue(Apis(toolsets(known), authorized, known)))
+    access = Access(connections)
+    authorized = Authorized(access, connections, egress, audit)
+    functions = Functions(kernels, access, known, audit)
+    catalogue = Catalogue(Apis(toolsets(known), authorized, known), functions)
+    functions.on_change = catalogue.changed
+    calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     probes = Probes(vault, egress)
     consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
@@ -111,6 +117,7 @@ async def build(
                 connections,
                 transactions,
                 calls,
+                functions,
                 consent,
                 endpoint,
             )

@@ -12,12 +12,13 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..wire import capability, env, routes
 from ..wire.errors import RemoteError, ValetError
+from ..wire.functions import Calls, Function, Report
 from ..wire.views import (
     ConnectionView,
     ConnectReply,
@@ -29,7 +30,7 @@ from . import mcp
 from .flow import End, Look, Pause, Post, Step
 from .transport import Answer, Lost, Request, Stop, Stopped, Transport, never
 
-V = TypeVar("V", ConnectionView, ConnectReply, StatusView, TransactionView)
+V = TypeVar("V", Calls, ConnectionView, ConnectReply, StatusView, TransactionView)
 
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|localhost|::1")
 _QUICK = 3.0
@@ -123,6 +124,26 @@ class Session:
     def status(self, *, quick: bool = False) -> StatusView:
         """Return what `%valet` prints; `quick` does not wait for a restart."""
         return _parsed(StatusView, self._get(routes.STATUS, quick=quick))
+
+    def declare(self, functions: Sequence[Function], *, quick: bool = False) -> None:
+        """Tell the broker all functions of this kernel that are tools, in place of the last."""
+        body = json.dumps({"functions": [f.to_json() for f in functions]}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request("PUT", routes.FUNCTIONS, headers, body, repeatable=True)
+        self._json(request, patience=_QUICK if quick else None)
+
+    def function_calls(self, seconds: float) -> Calls:
+        """Return the calls of this kernel's functions, as soon as there is one."""
+        path = f"{routes.FUNCTION_CALLS}?{urlencode({'wait': f'{seconds:g}'})}"
+        # Not repeatable: a call that was handed out is not handed out again.
+        return _parsed(Calls, self._json(Request("GET", path)))
+
+    def report(self, call: str, report: Report) -> None:
+        """Say what became of a call of a function."""
+        path = f"{routes.FUNCTION_CALLS}/{quote(call, safe='')}"
+        body = json.dumps(report.to_json()).encode()
+        headers = {"Content-Type": "application/json"}
+        self._json(Request("POST", path, headers, body, repeatable=True))
 
     def tools(self, *, quick: bool = False) -> list[dict[str, Any]]:
         """Return the tools of all pages of `tools/list`; `quick` does not wait for a restart."""

@@ -9,7 +9,11 @@ Broker listener (loopback, bearer capability on every request)::
     GET             /connections                    {"connections": [ConnectionView]}
     DELETE          /connections/{id}?revoke=true   forget here, and revoke at the provider if asked
                                                     -> {"ended": forgotten|revoked|not_confirmed}
+    DELETE          /grants/{id}                    end a grant of the caller's own notebook -> {}
     GET             /status                         StatusView
+    PUT             /functions                      {"functions": [Function]} -> {}
+    GET             /functions/calls?wait=          Calls; waits until there is one
+    POST            /functions/calls/{id}           Report -> {}
 
 Jupyter listener (below `base_url`; a person's browser): see the `PAGE_*` names.
 """
@@ -20,13 +24,17 @@ MCP = "/mcp"
 CONNECT = "/connect"
 TRANSACTIONS = "/transactions"
 CONNECTIONS = "/connections"
+GRANTS = "/grants"
 STATUS = "/status"
+FUNCTIONS = "/functions"
+FUNCTION_CALLS = "/functions/calls"
 
 LONG_POLL_SECONDS = 25.0
 """The longest a broker holds a long poll: below the 30 s at which proxies and clients give up."""
 
 PAGE_CONNECT = "valet/connect"
-"""Consent: `valet/connect/<transaction>`, with `/approve`, `/decline`, `/save` below it."""
+"""A question: `valet/connect/<transaction>`, with `/approve`, `/accept`, `/grant`, `/allow`,
+`/decline` and `/save` below it."""
 
 PAGE_CALLBACK = "valet/callback"
 """OAuth redirect URI: `valet/callback/<provider>`. One path each (mix-up, RFC 9700 §4.4)."""

@@ -14,6 +14,7 @@ ACTIONS = frozenset(
         "connection.suspended",
         "connection.ended",
         "connection.revoked",
+        "function.called",
         "transaction.approved",
         "transaction.declined",
         "transaction.failed",

@@ -38,7 +38,7 @@ class Exchange(Protocol):
         """Raise `Gone` when the client has disconnected."""
 
     async def progress(self, told: float, total: float | None, message: str) -> None:
-        """Tell how far it is (`told` of `total`, None: unknown), to a client that asked to hear of progress."""
+        """Tell a client that asked for it how far it is: `told` of `total` (None: unknown)."""
 
     async def push(self, message: str, url: str, elicitation: str) -> str:
         """Ask with `elicitation/create` and return the action. Raises `MCPError`."""

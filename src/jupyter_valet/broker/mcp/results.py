@@ -50,7 +50,9 @@ def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
     what is not an object into `{"result": …}`, which 2025-11-25 demands of structured content.
     """
     error = outcome.error
-    content = _blocks(outcome.content) or [TextContent(text=_text(outcome.data))]
+    content = _blocks(outcome.content)
+    if not content and (outcome.data is not None or error is None):
+        content.append(TextContent(text=_text(outcome.data)))
     if error is not None:
         content.insert(0, TextContent(text=words(error)))
     data_is_all = not outcome.content or outcome.data is not None
