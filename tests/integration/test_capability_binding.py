@@ -10,70 +10,26 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_process import Server, jupyter_server
+from notebook_kernel import ASK, Kernel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a socket is")
 
-ASK = """
-import http.client as _http, os as _os, urllib.parse as _parse
-def ask(token=_os.environ["JUPYTER_VALET_CAPABILITY"], path="/status"):
-    where = _parse.urlsplit(_os.environ["JUPYTER_VALET_URL"])
-    connection = _http.HTTPConnection(where.hostname, where.port, timeout=30)
-    connection.request("GET", path, headers={"Authorization": "Bearer " + token})
-    answer = connection.getresponse()
-    body = answer.read().decode()
-    connection.close()
-    return f"{answer.status} {body}"
+MODULE = (
+    ASK
+    + """
+def square(_):
+    return ask()[:3]
+
+if __name__ == "__main__":
+    import os, sys
+    with open(sys.argv[1] + "~", "w") as file:
+        file.write(ask()[:3])
+    os.rename(sys.argv[1] + "~", sys.argv[1])
 """
-
-MODULE = ASK + "\ndef square(_):\n    return ask()[:3]\n"
-
-
-class Kernel:
-    """A kernel of the server, spoken to as a notebook does."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.id = str(server.api("POST", "api/kernels", {})["id"])
-        self.connect()
-
-    def connect(self) -> None:
-        self.client = BlockingKernelClient()
-        self.client.load_connection_file(str(self.server.home / f"runtime/kernel-{self.id}.json"))
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-        self.run(ASK)
-
-    def run(self, code: str) -> str:
-        """Return what the cell prints; it must not fail."""
-        printed: list[str] = []
-
-        def collect(message: dict[str, Any]) -> None:
-            content = message["content"]
-            printed.append(content.get("text", "") or "\n".join(content.get("traceback", [])))
-
-        reply = self.client.execute_interactive(
-            code, output_hook=collect, timeout=60, store_history=False
-        )
-        assert reply["content"]["status"] == "ok", "".join(printed)
-        return "".join(printed).strip()
-
-    @property
-    def capability(self) -> str:
-        return self.run("print(_os.environ['JUPYTER_VALET_CAPABILITY'])")
-
-    def restart(self) -> None:
-        self.client.stop_channels()
-        self.server.api("POST", f"api/kernels/{self.id}/restart", {})
-        self.connect()
-
-    def end(self) -> None:
-        self.client.stop_channels()
-        self.server.call("DELETE", f"api/kernels/{self.id}")
+)
 
 
 @pytest.fixture(scope="module", params=["off", "landlock", "bubblewrap"])
@@ -124,10 +80,10 @@ def test_another_kernel_s_capability_is_refused_and_recorded(
     [
         "import subprocess, sys; print(subprocess.run([sys.executable, '-c',"
         " 'import asking; print(asking.ask()[:3])'], capture_output=True, text=True).stdout)",
-        "import os, time; os.system('nohup sh -c \"python -c \\'import asking;"
-        ' open(\\\\"left.txt\\\\", \\\\"w\\\\").write(asking.ask()[:3])\\\'" >/dev/null 2>&1 &\');'
-        " [time.sleep(.05) for _ in range(200) if not os.path.exists('left.txt')];"
-        " time.sleep(.1); print(open('left.txt').read()); os.unlink('left.txt')",
+        "import os, time\n"
+        "os.system('nohup python asking.py left.txt >/dev/null 2>&1 &')\n"
+        "while not os.path.exists('left.txt'): time.sleep(0.05)\n"
+        "print(open('left.txt').read()); os.unlink('left.txt')",
         "import threading; got = []; thread = threading.Thread(target=lambda:"
         " got.append(ask()[:3])); thread.start(); thread.join(); print(got[0])",
         *(

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from jupyter_process import TOKEN, Server, jupyter_server
+from notebook_kernel import Kernel
 
 from jupyter_valet.wire import capability
 from jupyter_valet.wire.isolation import Isolation
+from jupyter_valet.wire.processes import Peer
 
 SECRETS = {
     "JUPYTERHUB_API_TOKEN": "CANARY-hub",
@@ -99,6 +101,7 @@ def test_the_broker_gets_facts_that_only_the_server_knows(server: Server, kernel
         "principal": "owner",
         "notebook": "notes/one.ipynb",
         "origin": server.url,
+        "peer": Peer(awaited=True).to_json(),
     }
     assert token not in server.record.read_text()  # the broker keeps no bearer in clear
 
@@ -175,7 +178,11 @@ def test_a_live_kernel_is_registered_with_the_next_broker(server: Server, kernel
         known = server.asked("start")[-1]["kernels"]
         return [facts for facts in known if facts["kernel_id"] == kernel]
 
-    assert until(told_at_the_start) == registered(server, kernel)
+    [known] = until(told_at_the_start)
+    [facts] = registered(server, kernel)
+    [bound] = [told for told in server.asked("capability.bind") if told["kernel_id"] == kernel]
+    assert known == {**facts, "peer": bound["peer"]}
+    assert bound["peer"]["pid"] in children(server.process.pid)
 
 
 def test_a_kernel_starts_without_a_broker(tmp_path: Path) -> None:
@@ -230,17 +237,11 @@ def test_a_server_without_the_extra_stays_a_server(tmp_path: Path) -> None:
 
 def test_the_real_broker_and_the_demo_provider_answer(tmp_path: Path) -> None:
     """The whole of it once: a kernel's capability is good at the broker's own port."""
-    import urllib.error
-    import urllib.request
-
     with jupyter_server(tmp_path, fake=False, config="c.ValetExtension.demo = True\n") as server:
-        environ = kernel_environment(server, start(server))
-        url = f"{environ['JUPYTER_VALET_URL']}/status"
-        bearer = {"Authorization": f"Bearer {environ['JUPYTER_VALET_CAPABILITY']}"}
-        with urllib.request.urlopen(urllib.request.Request(url, headers=bearer)) as answer:
-            assert "demo" in json.load(answer)["providers"]
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(url)
-        refused.value.close()
-        assert refused.value.code == 401
+        kernel = Kernel(server)
+        status, _, body = kernel.run("print(ask())").partition(" ")
+        assert status == "200"
+        assert "demo" in json.loads(body)["providers"]
+        assert kernel.run("print(ask(''))").startswith("401")
+        kernel.end()
         assert "Demo" in server.get("valet/connections").body
