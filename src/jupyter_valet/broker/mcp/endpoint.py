@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.server.request_state import RequestStateBoundary
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -29,6 +30,7 @@ from ..oauth import Profile
 from ..vault import Vault
 from .arrived import Arrived
 from .authentication import Authenticator, Refusal, admit, authenticate
+from .changes import Changes
 from .elicit import HOLD, Asking
 from .exchange import of_sdk
 from .handlers import Handlers
@@ -56,6 +58,19 @@ _calling: ContextVar[Caller] = ContextVar("calling")
 _HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
 
 
+class _Server(Server[Any]):
+    """The SDK's server, which says on 2025-11-25, too, that the list of tools may change."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        told = notification_options or NotificationOptions(tools_changed=True)
+        return super().create_initialization_options(told, experimental_capabilities, extensions)
+
+
 class Endpoint:
     """The MCP server. Enter it before the first request, and leave it in the same task.
 
@@ -77,6 +92,7 @@ class Endpoint:
         self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._handlers = Handlers(asking)
+        self._changes = Changes(calls.catalogue)
         sealing = boundary(vault)
         server = self._server(sealing)
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
@@ -85,7 +101,7 @@ class Endpoint:
         self._stack = AsyncExitStack()
 
     def _server(self, sealing: RequestStateBoundary) -> Server[Any]:
-        server: Server[Any] = Server(
+        server = _Server(
             NAME,
             version=__version__,
             instructions=INSTRUCTIONS,
@@ -93,12 +109,14 @@ class Endpoint:
             get_tool_input_schema=lambda name: self._handlers.schema(_calling.get(), name),
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
+            on_subscriptions_listen=self._changes.listen,
         )
         # Instead of the SDK's tracing, which names tools and arguments to whoever collects spans.
         server.middleware[:] = [sealing]
         return server
 
     async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._changes.running())
         await self._stack.enter_async_context(self._manager.run())
         return self
 
@@ -142,6 +160,7 @@ class Endpoint:
     async def _list_tools(
         self, context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
+        self._changes.listed(context)
         return self._handlers.list_tools(of_sdk(context).caller)
 
     async def _call_tool(
