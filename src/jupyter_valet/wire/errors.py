@@ -141,6 +141,24 @@ _KINDS = [
         "The tool's result says more.",
     ),
     ErrorKind(
+        "upstream_tool_failed",
+        502,
+        "The tool of {provider} says that it failed.",
+        "What it says is in the result; change the arguments, or try again.",
+    ),
+    ErrorKind(
+        "upstream_refused",
+        502,
+        "{provider} refused the call (MCP error {number}).",
+        "What it says is in the result; change the arguments, or try again.",
+    ),
+    ErrorKind(
+        "upstream_protocol",
+        502,
+        "{provider} does not speak MCP as it should: {what}.",
+        "Ask who runs the server; docs/upstream.md says what is spoken.",
+    ),
+    ErrorKind(
         "response_withheld",
         502,
         "The answer of {provider} contained the credential and was withheld.",

@@ -37,7 +37,21 @@ const provider = new Provider(issuer, {
   }),
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  features: {
+    devInteractions: { enabled: true },
+    revocation: { enabled: true },
+    registration: { enabled: true },
+    // Tokens for a resource that is named (RFC 8707), as JWTs that the resource can read.
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({
+        scope: 'api:read api:write',
+        accessTokenFormat: 'jwt',
+        accessTokenTTL: settings.access_ttl,
+      }),
+      useGrantedResource: () => true,
+    },
+  },
   cookies: { keys: ['of the tests only'] },
   ttl: {
     AccessToken: settings.access_ttl,

@@ -18,6 +18,12 @@ ACTIONS = frozenset(
         "transaction.approved",
         "transaction.declined",
         "transaction.failed",
+        "upstream.added",
+        "upstream.asked",
+        "upstream.called",
+        "upstream.changed",
+        "upstream.removed",
+        "upstream.tool_changed",
     }
 )
 

@@ -1,0 +1,293 @@
+"""One call of an upstream server's tool: session, credential, questions, and what refusals mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+
+from ...wire.errors import ValetError
+from ..audit import Audit
+from ..catalogue import Call, ToolOutcome
+from ..connections import Connection, Connections, NeedsLogin
+from ..egress import Withheld
+from ..kernels import Caller
+from ..oauth import Profile
+from ..policy.access import Access, Use
+from ..secret import Secret
+from . import results
+from .directory import Directory
+from .questions import Questions
+from .reach import Reach
+from .session import Session
+from .sessions import Sessions
+from .settings import Server
+from .tools import Described, UpstreamTool
+from .transport import Way
+from .troubles import Refused, SessionLost
+
+MOST_STEPS = 3
+"""How often one kernel is asked for more at one server within `STEP_SECONDS` (CL-17)."""
+
+STEP_SECONDS = 600.0
+
+_T = TypeVar("_T")
+_MOST_ROUNDS = 50
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 5.0
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A caller at a server, for one use: with a connection, where the server wants one."""
+
+    caller: Caller
+    server: Server
+    use: Use
+    profile: Profile | None = None
+    connection: Connection | None = None
+
+
+class Visits:
+    """Makes requests of callers at servers, under the one gate for connections."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        access: Access,
+        connections: Connections,
+        sessions: Sessions,
+        reach: Reach,
+        audit: Audit,
+        questions: Questions,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory = directory
+        self._access = access
+        self._connections = connections
+        self._sessions = sessions
+        self._reach = reach
+        self._audit = audit
+        self._questions = questions
+        self._clock = clock
+        self._steps: dict[tuple[str, str], list[float]] = {}
+
+    async def call(self, server: Server, tool: UpstreamTool, call: Call) -> ToolOutcome:
+        """Run a tool.
+
+        Raises `NeedsAuthorization` when the person must act first, `ValetError` for what goes wrong
+        on the way. Cancelling it cancels the call at the server.
+        """
+        visit = await self.admitted(call.caller, server, self._reach.use(server, tool, call))
+        params = CallToolRequestParams(name=tool.offer.upstream, arguments=dict(call.arguments))
+        try:
+            result = await self._with_session(visit, lambda s: self._rounds(s, visit, params, call))
+        except MCPError as error:
+            outcome = results.refusal(server, error)
+        else:
+            outcome = results.outcome(server, result)
+        self._used(visit)
+        return outcome
+
+    async def tools(self, caller: Caller, server: Server) -> tuple[list[Described], float]:
+        """Return what `server` lists for `caller`. Raises as `call` does."""
+        visit = await self.admitted(caller, server, self._reach.listing(server))
+        try:
+            return await self._with_session(visit, Session.tools)
+        except MCPError:
+            raise ValetError(
+                "upstream_protocol", provider=server.words, what="it has no list of tools"
+            ) from None
+
+    async def admitted(self, caller: Caller, server: Server, use: Use) -> Visit:
+        """Pass the gate. Raises `NeedsAuthorization`, and as `Directory.profile` does."""
+        profile = await self._directory.profile(server)
+        if profile is None:
+            return Visit(caller, server, use)
+        connection = self._access.connection(caller, profile, use)
+        return Visit(caller, server, use, profile, connection)
+
+    # The session -----------------------------------------------------------------------------
+
+    async def _with_session(self, visit: Visit, request: Callable[[Session], Awaitable[_T]]) -> _T:
+        """Make `request` in a session of the visit's; one that was forgotten is begun anew once."""
+        for attempt in range(2):
+            try:
+                return await self._once(visit, request)
+            except SessionLost:
+                if attempt:
+                    raise ValetError("provider_unreachable", provider=visit.server.words) from None
+            except Refused as refused:
+                raise await self._meaning(visit, refused) from None
+            except NeedsLogin as needs:
+                assert visit.profile is not None
+                raise self._sign_in(visit, visit.profile, needs.reason) from None
+            except Withheld:
+                self._reflected(visit)
+                raise
+        raise AssertionError("the second attempt returns or raises")
+
+    async def _once(self, visit: Visit, request: Callable[[Session], Awaitable[_T]]) -> _T:
+        way = Way(visit.server, _sharer(visit), self._credential(visit), self._placement(visit))
+        key = (visit.server, _sharer(visit), visit.connection.id if visit.connection else "")
+        async with self._sessions.lease(key, lambda: self._reach.session(way)) as session:
+            try:
+                return await request(session)
+            except SessionLost:
+                self._sessions.drop(session)
+                raise
+
+    def _credential(self, visit: Visit) -> Any:
+        connection = visit.connection
+        if connection is None:
+            return None
+
+        async def current(rejected: Secret | None) -> Secret:
+            return await self._connections.access_token(connection, rejected=rejected)
+
+        return current
+
+    def _placement(self, visit: Visit) -> Any:
+        if visit.profile is None or visit.connection is None:
+            return Way.placement
+        return visit.profile.placed(visit.connection.account.label)
+
+    # The rounds of a call --------------------------------------------------------------------
+
+    async def _rounds(
+        self, session: Session, visit: Visit, params: CallToolRequestParams, call: Call
+    ) -> CallToolResult:
+        """Call, and answer what the server asks, until it is done (MC-01 … MC-04)."""
+
+        async def elicited(asked: ElicitRequestParams) -> ElicitResult:
+            return await self._questions.answer(visit.server, call, asked)
+
+        wait = _FIRST_WAIT
+        for _ in range(_MOST_ROUNDS):
+            result = await session.call(params, call.progress, elicited)
+            if not isinstance(result, InputRequiredResult):
+                return result
+            answers = None
+            if result.input_requests:
+                wait = _FIRST_WAIT
+                answers = await self._answers(result, elicited)
+            else:  # it is not ready yet: do not press it
+                await anyio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+            params = params.model_copy(
+                update={"input_responses": answers, "request_state": result.request_state}
+            )
+        raise ValetError(
+            "upstream_protocol", provider=visit.server.words, what="it asks without end"
+        )
+
+    async def _answers(self, result: InputRequiredResult, elicited: Any) -> dict[str, Any]:
+        """Answer one question after the other; what was not offered is not answered (EC-02)."""
+        answers = {}
+        for key, asked in (result.input_requests or {}).items():
+            if not isinstance(asked, ElicitRequest):
+                raise ValetError(
+                    "upstream_protocol",
+                    provider="the server",
+                    what="it asks for what is not offered",
+                )
+            answers[key] = await elicited(asked.params)
+        return answers
+
+    # Refusals --------------------------------------------------------------------------------
+
+    async def _meaning(self, visit: Visit, refused: Refused) -> Exception:
+        """Return what a 401 or 403 means: sign in, ask for more, or simply no."""
+        server = visit.server
+        if server.keyed and visit.profile is not None and refused.status == 401:
+            self._refused(visit, "unauthorized")
+            return self._sign_in(visit, visit.profile, f"{server.words} refused the key")
+        if refused.status == 401:
+            self._refused(visit, "unauthorized")
+            profile = await self._directory.refused(server, refused.challenge)
+            if profile is not None:
+                scopes = frozenset(refused.challenge.scopes)
+                return self._sign_in(visit, profile, f"{server.words} wants a sign-in", scopes)
+        missing = frozenset(refused.challenge.scopes)
+        if visit.profile is None or visit.connection is None or not missing:
+            return ValetError("upstream_error", provider=server.words, status=refused.status)
+        return self._step_up(visit, visit.profile, visit.connection, missing)
+
+    def _step_up(
+        self, visit: Visit, profile: Profile, connection: Connection, missing: frozenset[str]
+    ) -> Exception:
+        """Ask for the union of what there is and what is missing, a few times at most (CL-17)."""
+        words = "; ".join(profile.words(scope) for scope in sorted(missing))
+        self._refused(visit, "insufficient_scope")
+        if missing <= connection.scopes or not self._may_step(visit):
+            return ValetError("scope_missing", scopes=words, provider=profile.title)
+        return self._access.step_up(visit.caller, profile, visit.use, connection, missing)
+
+    def _may_step(self, visit: Visit) -> bool:
+        now = self._clock()
+        key = (visit.caller.kernel_id, visit.server.name)
+        steps = [at for at in self._steps.get(key, []) if at > now - STEP_SECONDS]
+        self._steps[key] = [*steps, now][:MOST_STEPS]
+        return len(steps) < MOST_STEPS
+
+    def _sign_in(
+        self, visit: Visit, profile: Profile, why: str, scopes: frozenset[str] = frozenset()
+    ) -> Exception:
+        if visit.connection is not None and visit.connection.made_under(profile):
+            scopes |= visit.connection.scopes
+        return self._access.sign_in(visit.caller, profile, visit.use, scopes, why)
+
+    # Audit -----------------------------------------------------------------------------------
+
+    def _used(self, visit: Visit) -> None:
+        facts = {
+            "tool": visit.use.tool,
+            "kernel": visit.caller.kernel_id,
+            "notebook": visit.caller.notebook,
+        }
+        if visit.connection is not None:
+            self._connections.used(visit.connection, **facts)
+        else:
+            self._audit.record(
+                "upstream.called",
+                principal=visit.caller.principal,
+                provider=visit.server.name,
+                **facts,
+            )
+
+    def _reflected(self, visit: Visit) -> None:
+        self._refused(visit, "response_withheld")
+        if visit.connection is not None:
+            self._connections.reflected(visit.connection)
+
+    def _refused(self, visit: Visit, outcome: str) -> None:
+        if visit.connection is None:
+            return
+        self._audit.record(
+            "connection.refused",
+            principal=visit.caller.principal,
+            provider=visit.connection.provider,
+            connection=visit.connection.id,
+            account=visit.connection.account.label,
+            tool=visit.use.tool,
+            kernel=visit.caller.kernel_id,
+            notebook=visit.caller.notebook,
+            outcome=outcome,
+        )
+
+
+def _sharer(visit: Visit) -> str:
+    return f"{visit.caller.principal}/{visit.caller.kernel_id}"

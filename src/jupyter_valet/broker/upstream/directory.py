@@ -1,0 +1,207 @@
+"""The upstream servers there are, what is known about each, and the profiles that follow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...wire.errors import ValetError
+from ..audit import Audit
+from ..oauth import Profile
+from ..oauth.rfc9728 import Challenge
+from ..secret import Secret
+from ..vault import Vault
+from . import settings
+from .discovery import Discovery
+from .facts import Facts, profile
+from .settings import Server
+
+ADDED = "upstream_server"
+FACTS = "upstream_facts"
+
+GOOD_FOR = 86_400.0
+"""Seconds for which what was found out is believed, unless the server refuses meanwhile."""
+
+PATIENCE = 60.0
+"""Seconds between two discoveries at one server that refuses: it shall not make us work."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a person is shown before they add a server."""
+
+    url: str
+    host: str
+    sign_in: bool
+    issuer: str
+    """Who will ask them to sign in; empty when nobody does."""
+    scopes: tuple[str, ...]
+    registers: bool
+    """Whether a client comes about by itself; otherwise the person must name one."""
+
+
+class Directory:
+    """All servers by name, and `profiles`, which the whole broker shares, kept in step with them.
+
+    `taken` are names that other providers and toolsets have.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        audit: Audit,
+        discovery: Discovery,
+        profiles: dict[str, Profile],
+        configured: Mapping[str, Mapping[str, Any]],
+        taken: Iterable[str] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._vault = vault
+        self._audit = audit
+        self._discovery = discovery
+        self._profiles = profiles
+        self._taken = {*taken, *profiles}
+        self._clock = clock
+        self._facts: dict[str, Facts] = {}
+        self._looked: dict[str, float] = {}
+        self._looking: dict[str, asyncio.Lock] = {}
+        self._servers = {name: self._named(name, entry) for name, entry in configured.items()}
+        for record in vault.list(ADDED):
+            if record.id not in self._servers and record.id not in self._taken:
+                self._servers[record.id] = _added(record.id, record.meta)
+        for server in self._servers.values():
+            self._remember(server)
+
+    def _named(self, name: str, entry: Mapping[str, Any]) -> Server:
+        if name in self._taken:
+            raise ValetError("bad_request", what=f"the MCP server name {name} is taken")
+        return settings.server(name, entry)
+
+    def _remember(self, server: Server) -> None:
+        """Take up what was found out before, so that a restart asks nobody."""
+        record = self._vault.get(FACTS, server.name)
+        facts = Facts.from_meta(record.meta) if record else Facts(server.url, 0.0)
+        if facts.url == server.url and (record or server.keyed or server.command):
+            self._take(server, facts)
+
+    # Look-ups --------------------------------------------------------------------------------
+
+    def all(self, principal: str) -> list[Server]:
+        """Return the servers that this person may see."""
+        return [server for server in self._servers.values() if server.visible_to(principal)]
+
+    def get(self, principal: str, name: str) -> Server | None:
+        """Return the server of that name, if this person may see it."""
+        server = self._servers.get(name)
+        return server if server is not None and server.visible_to(principal) else None
+
+    def known(self, name: str) -> bool:
+        """Whether it is known how to be let in."""
+        return name in self._facts
+
+    async def profile(self, server: Server) -> Profile | None:
+        """Return the provider of `server`, finding out about it first where needed.
+
+        None: it lets anybody in. Raises as `Discovery.look` does.
+        """
+        if not server.url or server.keyed:
+            return self._profiles.get(server.name)
+        async with self._turn(server):
+            facts = self._facts.get(server.name)
+            if facts is None or self._clock() > facts.found_at + GOOD_FOR:
+                with contextlib.suppress(ValetError) if facts else contextlib.nullcontext():
+                    self._found(server, await self._discovery.look(server))
+        return self._profiles.get(server.name)
+
+    async def refused(self, server: Server, challenge: Challenge) -> Profile | None:
+        """Find out again, because the server let us in no longer; return the provider then.
+
+        Raises as `Discovery.look` does.
+        """
+        async with self._turn(server):
+            if self._clock() > self._looked.get(server.name, 0.0) + PATIENCE:
+                self._looked[server.name] = self._clock()
+                self._found(server, await self._discovery.look(server, challenge))
+        return self._profiles.get(server.name)
+
+    def _turn(self, server: Server) -> asyncio.Lock:
+        return self._looking.setdefault(server.name, asyncio.Lock())
+
+    # Adding ----------------------------------------------------------------------------------
+
+    async def describe(self, url: str, *, loopback: bool = False) -> Description:
+        """Return what can be found out about the server at `url`, for a page that asks the person.
+
+        Keeps nothing. Raises `ValetError` for a URL that cannot be one, and as `Discovery.look`.
+        """
+        server = settings.server("asked", {"url": url, "loopback": loopback})
+        facts = await self._discovery.look(server)
+        return Description(
+            url=url,
+            host=server.place,
+            sign_in=bool(facts.issuer),
+            issuer=facts.issuer,
+            scopes=facts.scopes,
+            registers=bool(facts.registers),
+        )
+
+    async def add(self, principal: str, name: str, url: str, *, loopback: bool = False) -> Server:
+        """Keep a server for this person alone; to be called once they have agreed to it.
+
+        Raises `ValetError` for a name that is taken, and as `describe`.
+        """
+        if name in self._servers:
+            raise ValetError("bad_request", what=f"the MCP server name {name} is taken")
+        entry = {"url": url, "loopback": loopback}
+        server = replace(self._named(name, entry), principal=principal)
+        self._found(server, await self._discovery.look(server))
+        self._vault.put(ADDED, name, {**entry, "principal": principal}, Secret(""))
+        self._servers[name] = server
+        self._audit.record("upstream.added", principal=principal, provider=name, host=server.place)
+        return server
+
+    def remove(self, principal: str, name: str) -> bool:
+        """Forget a server that this person added; one of the configuration stays."""
+        server = self._servers.get(name)
+        if server is None or server.principal != principal:
+            return False
+        del self._servers[name]
+        self._facts.pop(name, None)
+        self._profiles.pop(name, None)
+        self._vault.delete(FACTS, name)
+        self._vault.delete(ADDED, name)
+        self._audit.record("upstream.removed", principal=principal, provider=name)
+        return True
+
+    # What is known ---------------------------------------------------------------------------
+
+    def _found(self, server: Server, facts: Facts) -> None:
+        before = self._facts.get(server.name)
+        self._vault.put(FACTS, server.name, facts.to_meta(), Secret(""))
+        self._take(server, facts)
+        if before is not None and before.issuer != facts.issuer:
+            self._audit.record(
+                "upstream.changed",
+                principal=server.principal,
+                provider=server.name,
+                host=server.place,
+                reason="another authorization server",
+            )
+
+    def _take(self, server: Server, facts: Facts) -> None:
+        made = profile(server, facts)
+        self._facts[server.name] = facts
+        if made is None:
+            self._profiles.pop(server.name, None)
+        else:
+            self._profiles[server.name] = made
+
+
+def _added(name: str, meta: Mapping[str, Any]) -> Server:
+    entry = {key: meta[key] for key in ("url", "loopback")}
+    return replace(settings.server(name, entry), principal=meta["principal"])

@@ -1,0 +1,66 @@
+"""How a server is reached: over HTTP by the vetted egress, or as a program that the broker runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Literal
+
+from ..catalogue import Call
+from ..egress import Request
+from ..egress.dial import Pools
+from ..egress.inject import Watches
+from ..policy.access import Use
+from .facts import NOWHERE
+from .session import Session, over_http
+from .settings import Server
+from .tools import UpstreamTool
+from .transport import UpstreamTransport, Way
+from .troubles import Troubles
+
+OnChange = Callable[[Server, str], None]
+"""Told that a server says that its list has changed, and for whom (`principal/kernel`)."""
+
+
+class Reach:
+    """Opens sessions, and says in the egress's terms what a call would send."""
+
+    def __init__(self) -> None:
+        self._pools = Pools(None)
+        self._watches = Watches()
+        self.on_change: OnChange = lambda server, sharer: None
+
+    def session(self, way: Way) -> Session:
+        """Begin a session for one caller at one server."""
+        troubles = Troubles()
+        transport = UpstreamTransport(way, self._pools, self._watches, troubles)
+        return Session(
+            way.server.words,
+            over_http(way.server.url, transport),
+            troubles,
+            lambda: self.on_change(way.server, way.principal),
+        )
+
+    def use(self, server: Server, tool: UpstreamTool, call: Call) -> Use:
+        """Return what a call does with the connection, for policy and its preview."""
+        body = json.dumps({"name": tool.offer.upstream, "arguments": dict(call.arguments)})
+        asker = f"The tool {tool.toolset}.{tool.short_name}"
+        return Use(tool.name, asker, _request(server, body), tool.access)
+
+    def listing(self, server: Server) -> Use:
+        """Return what reading the list of tools does with the connection."""
+        name = f"{server.name}_connect"
+        return Use(name, f"The list of tools of {server.words}", _request(server), _READ)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pools.close()
+
+
+_READ: Literal["read"] = "read"
+
+
+def _request(server: Server, body: str = "") -> Request:
+    origin, target = (server.origin, server.target) if server.url else (NOWHERE, "/")
+    headers = {"Content-Type": "application/json"}
+    return Request("POST", origin, target, headers, body.encode())

@@ -1,0 +1,219 @@
+"""Upstream servers as a source of tools, and what the rest of the broker asks about them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...wire.errors import ValetError
+from ..catalogue import Call, Tool, ToolOutcome
+from ..elicitation import NeedsAuthorization
+from ..kernels import Caller
+from .calling import Visits
+from .directory import Directory
+from .listings import Listings
+from .settings import Server
+from .tools import UpstreamTool, offers
+
+CONNECT = "connect"
+"""The tool by which a server whose tools are not known yet is signed in to and read."""
+
+FEW = 40
+"""Tools of one server that `tools/list` shows; of a server with more, search finds them."""
+
+READ_SECONDS = 8.0
+"""How long somebody who asks for the list waits for a server to be read."""
+
+
+_Part = tuple[Server, Sequence[UpstreamTool]]
+
+
+@dataclass(frozen=True)
+class ConnectTool:
+    """Reads the list of a server, asking the person to sign in where that is needed."""
+
+    server: Server
+
+    @property
+    def name(self) -> str:
+        """The name in MCP."""
+        return f"{self.server.name}_{CONNECT}"
+
+    @property
+    def toolset(self) -> str:
+        """The name of its server."""
+        return self.server.name
+
+    @property
+    def short_name(self) -> str:
+        """Name inside the toolset."""
+        return CONNECT
+
+    @property
+    def title(self) -> str:
+        """What it does, for people."""
+        return f"Connect to {self.server.title}"
+
+    @property
+    def description(self) -> str:
+        """What it does, for a model."""
+        return (
+            f"Connects to {self.server.words} and returns the names of its tools. "
+            "Call it once; the tools themselves are in the list afterwards."
+        )
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider whose connection it needs."""
+        return self.server.name
+
+    @property
+    def access(self) -> Literal["read"]:
+        """It changes nothing at the server."""
+        return "read"
+
+    @property
+    def destructive(self) -> bool:
+        """It undoes nothing."""
+        return False
+
+    @property
+    def idempotent(self) -> bool:
+        """Calling it again reads again."""
+        return True
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """It takes nothing."""
+        return {"type": "object", "properties": {}, "additionalProperties": False}
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Raise `ValetError` for any argument."""
+        if arguments:
+            raise ValetError("bad_arguments", tool=self.name, what="it takes no arguments")
+
+
+class Upstreams:
+    """The tools of all upstream servers. `on_change` is told for whom the list has changed."""
+
+    def __init__(self, directory: Directory, listings: Listings, visits: Visits) -> None:
+        self.directory = directory
+        self._listings = listings
+        self._visits = visits
+        self.on_change: Callable[[Caller | None], None] = lambda caller: None
+        self._reading: dict[tuple[Server, str], asyncio.Task[bool]] = {}
+        self._joined: dict[tuple[str, bool], tuple[Sequence[_Part], Sequence[Tool]]] = {}
+
+    # Look-ups --------------------------------------------------------------------------------
+
+    def find(self, caller: Caller, name: str) -> Tool | None:
+        """Return the tool of that name, if this caller may see it."""
+        for server in self.directory.all(caller.principal):
+            if name.startswith(f"{server.name}_"):
+                listing = self._listings.get(server, caller.principal)
+                for tool in listing.tools:
+                    if tool.name == name:
+                        return tool
+                if name == f"{server.name}_{CONNECT}":
+                    return ConnectTool(server)
+        return None
+
+    def listed(self, caller: Caller) -> Sequence[Tool]:
+        """Return the tools of small servers, and of others the one that connects."""
+        return self._tools(caller, everything=False)
+
+    def everything(self, caller: Caller) -> Sequence[Tool]:
+        """Return every tool that is known."""
+        return self._tools(caller, everything=True)
+
+    def _tools(self, caller: Caller, *, everything: bool) -> Sequence[Tool]:
+        principal = caller.principal
+        parts = [
+            (server, self._listings.get(server, principal).tools)
+            for server in self.directory.all(principal)
+        ]
+        held = self._joined.get((principal, everything))
+        if held is None or held[0] != parts:
+            tools: list[Tool] = []
+            for server, known in parts:
+                shown = known and (everything or len(known) <= FEW)
+                tools += known if shown else [ConnectTool(server)]
+            held = self._joined[principal, everything] = (parts, tuple(tools))
+        return held[1]
+
+    # Running ---------------------------------------------------------------------------------
+
+    async def run(self, call: Call) -> ToolOutcome:
+        """Run a tool of a server; raises as `Visits.call` does."""
+        if isinstance(call.tool, UpstreamTool):
+            return await self._visits.call(call.tool.server, call.tool, call)
+        assert isinstance(call.tool, ConnectTool)
+        return await self._connect(call.caller, call.tool.server)
+
+    async def _connect(self, caller: Caller, server: Server) -> ToolOutcome:
+        await self.read(caller, server)
+        listing = self._listings.get(server, caller.principal)
+        tools = [{"name": tool.name, "title": tool.title} for tool in listing.tools]
+        return ToolOutcome({"tools": tools, "left_out": dict(listing.left_out)})
+
+    # Reading lists ---------------------------------------------------------------------------
+
+    async def read(self, caller: Caller, server: Server) -> None:
+        """Read the list of `server` anew. Raises as `Visits.tools` does."""
+        found, good_for = await self._visits.tools(caller, server)
+        if self._listings.keep(server, caller.principal, offers(server.name, found), good_for):
+            self.on_change(caller)
+
+    async def refresh(self, caller: Caller) -> None:
+        """Read the lists that are old, of servers that this caller is let in to; ask nobody.
+
+        Returns when they are read, or after `READ_SECONDS`; what comes later changes the list.
+        """
+        old = [
+            server
+            for server in self.directory.all(caller.principal)
+            if self._listings.old(server, caller.principal)
+        ]
+        tasks = [self._in_background(caller, server) for server in old]
+        if tasks:
+            await asyncio.wait(tasks, timeout=READ_SECONDS)
+
+    def _in_background(self, caller: Caller, server: Server) -> asyncio.Task[bool]:
+        key = (server, caller.principal)
+        task = self._reading.get(key)
+        if task is None:
+            task = asyncio.create_task(self._read_quietly(caller, server))
+            self._reading[key] = task
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+        return task
+
+    async def _read_quietly(self, caller: Caller, server: Server) -> bool:
+        try:
+            await self.read(caller, server)
+        except (NeedsAuthorization, ValetError):
+            # Nobody asked for this server: it is read when somebody does, or some time later.
+            self._listings.postpone(server, caller.principal)
+            return False
+        return True
+
+    def outdated(self, server: Server, sharer: str) -> None:
+        """Note that a server announced a change, in the session of `principal/kernel`."""
+        principal, _, _ = sharer.rpartition("/")
+        self._listings.outdated(server, principal)
+        self.on_change(None)
+
+    def made_connection(self, principal: str, provider: str) -> None:
+        """Note that the person signed in: what was not readable may be readable now."""
+        server = self.directory.get(principal, provider)
+        if server is not None:
+            self._listings.outdated(server, principal)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in list(self._reading.values()):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

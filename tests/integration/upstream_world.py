@@ -1,0 +1,118 @@
+"""The upstream side around a real vault, with a person who signs in in a scripted browser."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from oauth_harness import Browser, Clock
+
+from jupyter_valet.broker.audit import Audit
+from jupyter_valet.broker.catalogue import Call, ToolOutcome
+from jupyter_valet.broker.connections import Connections, Probes
+from jupyter_valet.broker.consent import Consent
+from jupyter_valet.broker.egress import Egress
+from jupyter_valet.broker.elicitation import NeedsAuthorization, Transaction, Transactions
+from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.oauth import OAuthClient, Profile
+from jupyter_valet.broker.policy.access import Access
+from jupyter_valet.broker.upstream.assembly import upstreams
+from jupyter_valet.broker.upstream.source import Upstreams
+from jupyter_valet.broker.vault import open_vault
+
+ORIGIN = "http://127.0.0.1:8888/user/jane/"
+JANE = Caller("jane", "k1", "a.ipynb", ORIGIN)
+
+
+class UpstreamWorld:
+    """What a test holds."""
+
+    def __init__(
+        self, source: Upstreams, consent: Consent, transactions: Transactions, browser: Browser
+    ) -> None:
+        self.source = source
+        self.consent = consent
+        self.connections = consent.connections
+        self.profiles = consent.profiles
+        self.transactions = transactions
+        self.browser = browser
+        self.vault = consent.vault
+        self.events: list[dict[str, Any]] = []
+        self.clock = Clock()
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any] | None = None, *, caller: Caller = JANE,
+        **more: Any,
+    ) -> ToolOutcome:  # fmt: skip
+        """Run a tool as the catalogue does."""
+        tool = self.source.find(caller, name)
+        assert tool is not None, name
+        tool.check(arguments or {})
+        return await self.source.run(Call(caller, tool, arguments or {}, **more))
+
+    async def signed_in_call(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **more: Any
+    ) -> ToolOutcome:
+        """Run a tool, and let the person sign in as often as that is asked for."""
+        for _ in range(5):
+            try:
+                return await self.call(name, arguments, **more)
+            except NeedsAuthorization as needs:
+                await self.sign_in(needs)
+        raise AssertionError("it asks without end")
+
+    async def sign_in(self, needs: NeedsAuthorization, caller: Caller = JANE) -> Transaction:
+        """Press the button, go through the provider's pages, come back."""
+        transaction = self.transactions.create(
+            caller, provider=needs.provider, scopes=needs.scopes, reason=needs.reason
+        )
+        where = {"transaction": transaction.id, "principal": caller.principal, "origin": ORIGIN}
+        facts = await self.consent.open(where)
+        assert facts["step"] == "consent", facts
+        sent = await self.consent.approve({**where, "nonce": facts["nonce"]})
+        query = await self.browser.sign_in(sent["location"], facts["redirect_uri"])
+        answer = {"provider": needs.provider, "query": query, "binding": sent["binding"]}
+        await self.consent.callback({**where, **answer})
+        ended = self.transactions.get(transaction.id)
+        assert ended is not None
+        return ended
+
+    def actions(self, name: str = "") -> list[dict[str, Any]]:
+        return [event for event in self.events if event["action"].startswith(name)]
+
+
+@contextlib.asynccontextmanager
+async def upstream_world(
+    folder: Path, servers: Mapping[str, Mapping[str, Any]]
+) -> AsyncIterator[UpstreamWorld]:
+    """Build it around a vault in `folder`."""
+    vault = open_vault(folder / "state", "file")
+    events: list[dict[str, Any]] = []
+    audit = Audit(
+        folder / "audit.jsonl", vault.key("audit"), lambda name, data: events.append(data)
+    )
+    profiles: dict[str, Profile] = {}
+    oauth = OAuthClient(timeout=10)
+    connections = Connections(vault, oauth, profiles, audit)
+    transactions = Transactions(vault)
+    egress = Egress()
+    consent = Consent(
+        vault, audit, profiles, oauth, connections, transactions, Probes(vault, egress)
+    )
+    browser = Browser({"login": "jane", "password": "pw"})
+    try:
+        async with upstreams(
+            vault, audit, oauth, connections, Access(connections), profiles, servers, ()
+        ) as source:
+            world = UpstreamWorld(source, consent, transactions, browser)
+            world.events = events
+            yield world
+    finally:
+        await browser.close()
+        await egress.close()
+        await connections.close()
+        await oauth.close()
+        audit.close()
+        vault.close()
