@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import time
 from contextlib import suppress
 from html import escape
 from typing import Any, NoReturn
@@ -25,6 +26,7 @@ HELP = """\
   %connections                 the accounts that are signed in
   %disconnect NAME [--revoke]  forget an account; --revoke ends the access at the provider too
   %valet doctor                attack from this kernel, and see what holds
+  %valet errors                tracebacks of functions that failed as tools
   tools                        the tools; tools.NAME.<TAB> completes, a ? behind one explains it
   tools.NAME.TOOL(...)         call a tool; await tools.NAME.TOOL.aio(...) leaves the kernel free"""
 
@@ -148,14 +150,21 @@ _ENDS = {
 def valet(line: str) -> None:
     """Print the broker's status and what can be typed. Without a broker, say what to do.
 
-    `%valet doctor` attacks from this kernel instead, and says what it got.
+    `%valet doctor` attacks from this kernel instead, and says what it got; `%valet errors` shows
+    the tracebacks of functions that failed as tools.
     """
-    if line.strip() == "doctor":
-        print(_examined(current()))
-        return
-    if line.strip():
-        usage = "%valet or %valet doctor"
-        raise ValetError("usage", what="%valet takes no arguments, or doctor", usage=usage)
+    match line.split():
+        case []:
+            pass
+        case ["doctor"]:
+            print(_examined(current()))
+            return
+        case ["errors"]:
+            print(_failures(current()))
+            return
+        case _:
+            usage = "%valet, %valet doctor or %valet errors"
+            raise ValetError("usage", what="%valet knows doctor and errors", usage=usage)
     try:
         print(_status(current()))
     except ValetError as error:
@@ -169,6 +178,16 @@ def _examined(session: Session) -> str:
     report = examine(session.status(), os.environ.get(env.URL, ""))
     more = "`jupyter valet doctor`, in a terminal, tries more, and proves what is blocked."
     return f"{report.text()}\n{more}"
+
+
+def _failures(session: Session) -> str:
+    from .functions.desk import desk
+
+    told = [
+        f"{time.strftime('%H:%M:%S', time.localtime(f.at))} {f.name}\n{f.traceback}"
+        for f in desk(session).failures
+    ]
+    return "\n".join(told) or "No function that is a tool has failed in this kernel."
 
 
 def _status(session: Session) -> str:
