@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from jupyter_process import Server, jupyter_server
 
 from jupyter_valet.sandbox.backends import Landlock
-from jupyter_valet.sandbox.kernel_manager import Refused, Walled, enforce
+from jupyter_valet.sandbox.gate import enforce
+from jupyter_valet.sandbox.kernel_manager import Refused, Walled
 from jupyter_valet.sandbox.policy import standard
 from jupyter_valet.sandbox.wall import Wall
 
@@ -136,7 +138,7 @@ def test_no_file_of_the_notebook_s_folder_runs_in_place_of_the_kernel(server: Se
 
 def _idle(server: Server, kernel: str) -> bool:
     return bool(server.api("GET", f"api/kernels/{kernel}")["execution_state"] != "dead") and bool(
-        "connection.json" in "".join(_launchers(server))
+        f"{kernel}.json" in "".join(_launchers(server))
     )
 
 
@@ -153,7 +155,8 @@ def test_without_a_wall_both_of_these_work(tmp_path: Path) -> None:
     """The positive controls of the two tests above."""
     _plant(tmp_path)
     more = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *_inherited()])}
-    with jupyter_server(tmp_path, environ=more) as server:
+    off = "c.ValetExtension.sandbox = 'off'\n"
+    with jupyter_server(tmp_path, environ=more, config=off) as server:
         assert server.call("POST", "api/kernels", {"name": "escape"}).status == 201
         _plant_modules(tmp_path / "work", MODULES[:1])  # more of it, and the server itself falls
         server.call("POST", "api/kernels", {})
@@ -198,28 +201,51 @@ def test_a_wall_that_cannot_be_had_means_no_kernel(tmp_path: Path, config: str, 
 
 
 @pytest.fixture
-def enforced(tmp_path: Path) -> Iterator[AsyncMultiKernelManager]:
-    kernels = AsyncMultiKernelManager()
-    wall = Wall(Landlock(), standard(home=tmp_path, project=tmp_path))
-    undo = enforce(kernels, wall)
-    yield kernels
+def enforced(tmp_path: Path) -> Iterator[Wall]:
+    code = [sys.prefix, *filter(os.path.isdir, sys.path)]
+    wall = Wall(Landlock(), standard(home=tmp_path, project=tmp_path, protected=code))
+    undo = enforce(lambda: wall)
+    yield wall
     undo()
     wall.close()
 
 
-def test_a_class_of_kernel_manager_that_is_chosen_later_is_walled_too(
-    enforced: AsyncMultiKernelManager,
-) -> None:
-    enforced.kernel_manager_class = "jupyter_client.manager.AsyncKernelManager"
-    assert isinstance(enforced.kernel_manager_factory(parent=enforced), Walled)
+@pytest.mark.anyio
+async def test_kernel_managers_of_others_are_walled_too(enforced: Wall, tmp_path: Path) -> None:
+    """Voilà and nbconvert make their own, in the server's process."""
+    manager = AsyncKernelManager(connection_file=str(tmp_path / "k.json"))
+    await manager.start_kernel(cwd=str(tmp_path))
+    try:
+        assert isinstance(manager, Walled)
+        assert manager.behind
+        client = manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=60)
+        client.stop_channels()
+        await manager.restart_kernel(now=True)
+        assert manager.behind
+    finally:
+        await manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.anyio
-async def test_kernel_managers_of_others_start_nothing_in_this_process(
-    enforced: AsyncMultiKernelManager, tmp_path: Path
+async def test_a_manager_that_goes_its_own_way_starts_nothing(
+    enforced: Wall, tmp_path: Path
 ) -> None:
-    """Voilà or nbconvert would start their kernels outside."""
-    manager = AsyncKernelManager(connection_file=str(tmp_path / "k.json"))
+    class Own(AsyncKernelManager):
+        async def _async_pre_start_kernel(self, **kw: Any) -> Any:
+            return [sys.executable, "-c", f"open({str(tmp_path / 'ran')!r}, 'w')"], kw
+
+    manager = Own(connection_file=str(tmp_path / "k.json"))
     with pytest.raises(Refused, match="outside the sandbox"):
         await manager.start_kernel()
     await manager.shutdown_kernel(now=True)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nbconvert_executes_a_notebook_behind_the_wall(enforced: Wall, tmp_path: Path) -> None:
+    """Its client makes a kernel manager of its own, and a loop of its own."""
+    cell = "import os; print(os.environ['TMPDIR'])"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    done = nbclient.execute(notebook, cwd=str(tmp_path), timeout=60)
+    assert "jupyter-valet-" in done.cells[0].outputs[0]["text"]

@@ -77,15 +77,18 @@ def start(home: Path, config: str) -> contextlib.AbstractContextManager[Server]:
     return jupyter_server(home, fake=False, config=config, environ={"PYTHONPATH": sys.path[0]})
 
 
+OFF = "c.ValetExtension.sandbox = 'off'\n"
+
+
 def test_a_plain_kernel_is_told_what_the_broker_reaches_alone(tmp_path: Path) -> None:
-    with start(tmp_path, "") as server:
+    with start(tmp_path, OFF) as server:
         assert told(server).startswith("L0|")
 
 
 @walled
 def test_a_walled_kernel_on_a_stock_server_is_at_l2(tmp_path: Path) -> None:
-    """The words say what keeps it from L2+."""
-    with start(tmp_path, "c.ValetExtension.sandbox = 'landlock'") as server:
+    """Without any configuration; the words say what keeps it from L2+."""
+    with start(tmp_path, "") as server:
         level, words = told(server).split("|")
     assert level == "L2", words
     assert "terminals are on" in words
@@ -120,6 +123,29 @@ def test_one_thing_loosened_is_l2_and_the_words_say_which(
     assert row in words
 
 
+BROKEN = """
+import jupyter_valet.sandbox.launch.landlock as landlock
+landlock.abi = lambda: 1
+"""
+
+
+def test_where_no_wall_can_be_had_kernels_run_and_both_log_and_level_say_why(
+    tmp_path: Path,
+) -> None:
+    """The default is no silent fallback: one line says what is missing and what to do."""
+    with start(tmp_path, BROKEN) as server:
+        assert "the landlock sandbox cannot be used: Landlock ABI 6" in told(server)
+        assert told(server).startswith("L0|")
+        assert server.log.count("Kernels run without a sandbox") == 1
+
+
+def test_a_wall_that_was_chosen_by_name_is_never_left_out(tmp_path: Path) -> None:
+    with start(tmp_path, BROKEN + "c.ValetExtension.sandbox = 'landlock'\n") as server:
+        answer = server.call("POST", "api/kernels", {})
+    assert answer.status == 503
+    assert "Landlock ABI 6 (Linux 6.12) is needed" in answer.body
+
+
 DOCTOR = """
 %load_ext jupyter_valet
 %valet doctor
@@ -137,7 +163,7 @@ def test_the_doctor_in_a_walled_kernel_finds_nothing_worse_than_the_level(tmp_pa
 
 def test_the_doctor_in_a_plain_kernel_says_what_is_open_and_what_to_do(tmp_path: Path) -> None:
     """L0 claims little, and the doctor says what that means."""
-    with start(tmp_path, "") as server:
+    with start(tmp_path, OFF) as server:
         said = told(server, DOCTOR)
     assert "R47  open: connect to Jupyter's port" in said, said
     assert "do     Sandbox the kernels" in said

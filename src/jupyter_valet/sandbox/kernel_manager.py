@@ -1,23 +1,19 @@
-"""Every kernel that a Jupyter server starts goes behind the wall, whatever its kernelspec says.
+"""A kernel manager whose kernel goes behind the wall, whatever its kernelspec says.
 
 Three hooks of `jupyter_client.KernelManager`: before the start (how server and kernel talk), the
 command (`format_kernel_cmd`, which holds for every kernelspec and provisioner that starts a
 process here; `allowed_kernelspecs` does not, R57), and the launch, which refuses a command that did
-not come through the second, however that happened. Kernel managers that others make in this
-process (Voilà, nbconvert) have no wall and are refused at the launch, too.
+not come through the second, however that happened.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jupyter_client import localinterfaces
 from jupyter_client.manager import KernelManager
-from jupyter_client.multikernelmanager import MultiKernelManager
 from tornado.web import HTTPError
-from traitlets.utils.importstring import import_item
 
 from .wall import NoWall, Tenant, Wall
 
@@ -45,14 +41,23 @@ class Walled(KernelManager):
         """Where this kernel's connections to the broker come from, if it has no network."""
         return "" if self._tenant is None else self._tenant.address
 
-    async def _async_pre_start_kernel(self, **kw: Any) -> Any:
+    async def enter(self) -> None:
+        """Take a place behind the wall, before anything of the start is decided.
+
+        There is none where the person accepts that (`Wall.given_up`). Raises `Refused`.
+        """
         try:
             if self._tenant is None:
                 self._tenant = await self.wall.admit()
         except NoWall as error:
             raise Refused(f"The kernel was not started. {error}") from None
+        if self._tenant is None:
+            return
         await self.wall.open(self._tenant)
         self._use_channel(self._tenant)
+
+    async def _async_pre_start_kernel(self, **kw: Any) -> Any:
+        await self.enter()
         return await super()._async_pre_start_kernel(**kw)
 
     def _use_channel(self, tenant: Tenant) -> None:
@@ -71,6 +76,8 @@ class Walled(KernelManager):
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         """Return the kernelspec's command, inside the launcher's."""
         command = super().format_kernel_cmd(extra_arguments)
+        if self.wall.given_up:
+            return command
         if self._tenant is None:
             raise Refused("a kernel's command was asked for before its start")
         launch = self._launch_args or {}
@@ -80,6 +87,9 @@ class Walled(KernelManager):
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
         tenant = self._tenant
+        if self.wall.given_up:
+            await super()._async_launch_kernel(kernel_cmd, **kw)
+            return
         if tenant is None or tenant.start is None or list(kernel_cmd) != tenant.start.command:
             raise Refused(
                 f"The kernel {self.kernel_name!r} was not started: its provisioner does not start "
@@ -106,55 +116,3 @@ def walled(base: type[KernelManager], wall: Wall) -> type[KernelManager]:
     if issubclass(base, Walled):
         return base
     return type(f"Walled{base.__name__}", (Walled, base), {"wall": wall})
-
-
-def enforce(kernels: MultiKernelManager, wall: Wall) -> Callable[[], None]:
-    """Put every kernel of `kernels` behind `wall`, and refuse those of anybody else here.
-
-    Whoever changes the class of kernel manager later gets that class walled. Returns what undoes
-    it, for tests.
-    """
-    original = type(kernels)._create_kernel_manager_factory
-
-    def factory() -> Callable[..., KernelManager]:
-        base = walled(import_item(kernels.kernel_manager_class), wall)
-
-        def make(*args: Any, **kwargs: Any) -> KernelManager:
-            if kernels.shared_context:
-                if kernels.context.closed:
-                    kernels.context = kernels._context_default()
-                kwargs.setdefault("context", kernels.context)
-            return base(*args, **kwargs)
-
-        return make
-
-    kernels._create_kernel_manager_factory = factory  # type: ignore[method-assign]
-    kernels.kernel_manager_factory = factory()
-    undo = _refuse_others()
-
-    def restore() -> None:
-        undo()
-        kernels._create_kernel_manager_factory = original.__get__(kernels)  # type: ignore[method-assign]
-        kernels.kernel_manager_factory = kernels._create_kernel_manager_factory()
-
-    return restore
-
-
-def _refuse_others() -> Callable[[], None]:
-    """Let no kernel manager of this process launch anything outside the wall."""
-    launch: Callable[..., Awaitable[None]] = KernelManager._async_launch_kernel
-
-    async def refuse(self: KernelManager, kernel_cmd: list[str], **kw: Any) -> None:
-        if not isinstance(self, Walled):
-            raise Refused(
-                f"{type(self).__name__} would start a kernel outside the sandbox of this server; "
-                "see docs/sandbox.md."
-            )
-        await launch(self, kernel_cmd, **kw)
-
-    KernelManager._async_launch_kernel = refuse  # type: ignore[method-assign]
-
-    def undo() -> None:
-        KernelManager._async_launch_kernel = launch  # type: ignore[assignment,method-assign]
-
-    return undo

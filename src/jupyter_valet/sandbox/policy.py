@@ -66,6 +66,8 @@ class Policy:
     variables: frozenset[str] = frozenset()
     """Environment variables that pass, beside those on the list."""
     openings: Sequence[Opening] = field(default=())
+    home: str = "/"
+    """The home folder, where names that are not there yet are dangerous, too."""
 
     def mode(self, path: str) -> Mode:
         """Return the mode of `path`."""
@@ -73,6 +75,14 @@ class Policy:
             if above in self.modes:
                 return self.modes[above]
         return Mode.HIDDEN
+
+    def from_the_root(self) -> list[tuple[str, Mode]]:
+        """Return the listed places, those nearer to the root first."""
+        return sorted(self.modes.items(), key=lambda item: (item[0].count("/"), item[0]))
+
+    def with_only(self, modes: Mapping[str, Mode]) -> Policy:
+        """Return this policy with these places instead."""
+        return replace(self, modes=dict(modes))
 
     def with_modes(self, modes: Mapping[str, Mode]) -> Policy:
         """Return this policy with more places."""
@@ -115,6 +125,7 @@ def standard(
         connect=_ports(openings, "connect"),
         variables=frozenset(o.what for o in openings if o.kind == "env"),
         openings=openings,
+        home=_real(home),
     )
 
 

@@ -39,8 +39,18 @@ print(ctypes.addressof(secret), flush=True)
 time.sleep(300)
 """
 
-NOT_STOPPED_BY = {"landlock": frozenset({"R38 change the mode of a hidden file"})}
-"""What a back end is known not to stop; docs/sandbox.md says so. Everything else must hold."""
+NOT_STOPPED_BY = {
+    "landlock": frozenset(
+        {
+            "R38 change the mode of a hidden file",
+            "R38 change the mode of a hidden file in a writable folder",
+            "R38 change the mode of a protected file",
+            "R38 change the times of a protected file",
+        }
+    )
+}
+"""What a back end is known not to stop: Landlock, where no namespaces may be made. docs/sandbox.md
+says so. Everything else must hold."""
 
 
 ESSENTIAL = frozenset(
@@ -137,7 +147,14 @@ def _probe(
             own_ports=frozenset({int(str(targets["port"]))}), channel=backend.channel(workspace)
         )
         hidden, protected = arena / "hidden", arena / "protected"
-        inner = policy.with_modes({str(hidden): Mode.HIDDEN, str(protected): Mode.READ})
+        inner = policy.with_modes(
+            {
+                str(hidden): Mode.HIDDEN,
+                str(protected): Mode.READ,
+                str(Path(str(targets["inner_hidden"])).parent): Mode.HIDDEN,
+                str(Path(str(targets["inner_protected"])).parent): Mode.READ,
+            }
+        )
         described = workspace.temporary / "targets.json"
         described.write_text(json.dumps(targets))
         argv = [sys.executable, "-I", "-S", str(ATTEMPTS), str(described)]
@@ -210,7 +227,15 @@ def _victims(arena: Path, workspace: Workspace) -> Iterator[dict[str, object]]:
     """Put up what is attacked; everything ends with the block."""
     for name in ("hidden", "protected", "sockets"):
         (arena / name).mkdir(mode=0o700)
-    for path in (arena / "hidden" / "canary", arena / "protected" / "module.py"):
+    within = workspace.path / "arena"
+    closed = {
+        "hidden": arena / "hidden" / "canary",
+        "protected": arena / "protected" / "module.py",
+        "inner_hidden": within / "hidden" / "canary",
+        "inner_protected": within / "protected" / "module.py",
+    }
+    for path in closed.values():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text("canary")
     with contextlib.ExitStack() as stack:
         victim = _victim_process(stack)
@@ -225,8 +250,7 @@ def _victims(arena: Path, workspace: Workspace) -> Iterator[dict[str, object]]:
         _listener(stack, str(by_path), socket.AF_UNIX)
         _datagram(stack, str(datagram))
         yield {
-            "hidden": str(arena / "hidden" / "canary"),
-            "protected": str(arena / "protected" / "module.py"),
+            **{name: str(path) for name, path in closed.items()},
             "victim": victim.pid,
             "address": address,
             "port": jupyter.getsockname()[1],

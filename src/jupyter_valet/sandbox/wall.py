@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import carve, command, environment, level
+from . import command, environment, level
 from .backends import Backend, Channel, Start, Unsuitable
 from .backends.base import Session
 from .backends.bubblewrap import RELAY_SOCKET
@@ -52,13 +52,21 @@ class Wall:
         policy: Policy,
         session: Callable[[], Session] = Session,
         ready: Callable[[], Awaitable[None]] = _nothing,
+        without: Callable[[str], None] | None = None,
     ) -> None:
-        """`ready` is awaited before `session` is asked for: the broker's port must be known."""
+        """`ready` is awaited before `session` is asked for: the broker's port must be known.
+
+        `without` is for a person who takes a wall where there is one: it is told once why there is
+        none here, and kernels start without. Otherwise they do not start.
+        """
         self.backend = backend
+        self.given_up = ""
+        """Why kernels start without a wall; empty while there is one, or must be."""
         self.policy = policy
         self.report: Report | None = None
         self._session = session
         self._ready = ready
+        self._without = without
         self._workspaces: Workspaces | None = None
         self._proving = threading.Lock()
 
@@ -83,9 +91,22 @@ class Wall:
         """Return the level that the wall gives, as far as it has been seen, and what it means."""
         return level.level(self.report, ports=sorted(self.policy.listen))
 
-    async def admit(self) -> Tenant:
-        """Make room for a new kernel. Raises `NoWall`."""
-        await asyncio.to_thread(self.prove)
+    async def admit(self) -> Tenant | None:
+        """Make room for a new kernel; None when kernels start without a wall. Raises `NoWall`.
+
+        What is decided with the first kernel stays: a kernel must not be able to take the wall away
+        from the next by filling a disk, so having no room is never a reason to give up.
+        """
+        try:
+            if not self.given_up:
+                await asyncio.to_thread(self.prove)
+        except NoWall as error:
+            if self._without is None:
+                raise
+            self.given_up = str(error)
+            self._without(self.given_up)
+        if self.given_up:
+            return None
         if self._workspaces is None:
             self._workspaces = Workspaces()
         try:
@@ -151,12 +172,10 @@ class Wall:
 
     def warnings(self) -> list[str]:
         """Return what a person should know about this wall before using it."""
-        if self.backend.name != "landlock":
-            return []
         return [
             f"Kernels can change files below {path}, but make no new ones directly in it: it holds "
             "something that must stay closed. Start Jupyter in a folder of its own, or see "
             "docs/sandbox.md."
-            for path in carve.ancestors_of_exceptions(self.policy)
+            for path in self.backend.unwritable(self.policy)
             if os.path.isdir(path)  # noqa: PTH112
         ]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 _PREFIX = "jupyter-valet-"
+_COVERS, _CLOSED_FOLDER, _CLOSED_FILE = "covers", "folder", "file"
 _NOT_SHARED = ("history.sqlite", "db", "log", "pid", "security")
 """Of an IPython profile: what was typed elsewhere, and what IPython writes."""
 
@@ -27,6 +30,7 @@ class Workspaces:
         _sweep(Path(tempfile.gettempdir()))
         made = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
         self.base = Path(os.path.realpath(made))
+        _make_covers(self.base / _COVERS)
         atexit.register(self.close)
         self._home = home or Path.home()
 
@@ -36,10 +40,16 @@ class Workspaces:
         workspace.make(self._home)
         return workspace
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Remove everything."""
         atexit.unregister(self.close)
-        shutil.rmtree(self.base, ignore_errors=True)
+        _remove(self.base)
 
 
 class Workspace:
@@ -80,7 +90,7 @@ class Workspace:
 
     def connection_file(self, original: str) -> str:
         """Copy the kernel's connection file here, since those of all kernels are hidden (R33)."""
-        copy = self.path / "connection.json"
+        copy = self.path / Path(original).name
         with contextlib.suppress(FileNotFoundError):
             copy.unlink()
         fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -88,9 +98,34 @@ class Workspace:
             file.write(Path(original).read_bytes())
         return str(copy)
 
+    def cover(self, hidden: str, inside: Sequence[str] = ()) -> str:
+        """Return what may lie over the hidden place: nobody can open it, nor list it.
+
+        `inside` are places in it that are not hidden: there is a mount point for each.
+        """
+        covers = self.path.parent / _COVERS
+        if not Path(hidden).is_dir():
+            return str(covers / _CLOSED_FILE)
+        if not inside:
+            return str(covers / _CLOSED_FOLDER)
+        cover = covers / hashlib.sha256("\0".join([hidden, *inside]).encode()).hexdigest()[:16]
+        if not cover.exists():
+            _make_points(cover, [(Path(path).relative_to(hidden), path) for path in inside])
+        return str(cover)
+
     def remove(self) -> None:
         """Remove the folder and all that the kernel left in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _make_points(cover: Path, places: Sequence[tuple[Path, str]]) -> None:
+    for point, real in places:
+        if Path(real).is_dir():
+            (cover / point).mkdir(parents=True, exist_ok=True)
+        else:
+            (cover / point).parent.mkdir(parents=True, exist_ok=True)
+            (cover / point).touch()
+    cover.chmod(0o100)  # to go through, not to list
 
 
 def _seed_matplotlib(home: Path, cache: Path) -> None:
@@ -122,4 +157,19 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError, ValueError):
             owner = int(left.name.removeprefix(_PREFIX).partition("-")[0])
             if left.lstat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
+
+
+def _remove(base: Path) -> None:
+    with contextlib.suppress(OSError):
+        for cover in (base / _COVERS).iterdir():
+            cover.chmod(0o700)
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def _make_covers(folder: Path) -> None:
+    """Make what lies over hidden places: a folder and a file that nobody may open."""
+    folder.mkdir(mode=0o700)
+    (folder / _CLOSED_FOLDER).mkdir()
+    (folder / _CLOSED_FOLDER).chmod(0)
+    (folder / _CLOSED_FILE).touch(mode=0)

@@ -7,6 +7,7 @@ kernel starts or a page is opened.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,9 +69,9 @@ class ValetExtension(ExtensionApp):
 
     sandbox = Enum(
         ("auto", "landlock", "bubblewrap", "off"),
-        default_value="off",
-        help="How kernels are walled in: `landlock`, `bubblewrap` (no network), `auto` (Landlock "
-        "where the system has it) or `off`; see docs/sandbox.md.",
+        default_value="auto",
+        help="How kernels are walled in: `auto` (Landlock, and no wall where that cannot hold), "
+        "`landlock`, `bubblewrap` (no network), or `off`. See docs/sandbox.md.",
     ).tag(config=True)
     sandbox_open = List(
         Unicode(),
@@ -81,7 +82,8 @@ class ValetExtension(ExtensionApp):
     active = False
     """Whether everything that is needed is installed."""
     wall: Wall | None = None
-    """What every kernel of this server is behind."""
+    """What every kernel of this server is behind; built with the first."""
+    _open_gate: Callable[[], None] | None = None
 
     @default("state_dir")
     def _default_state_dir(self) -> str:
@@ -139,20 +141,28 @@ class ValetExtension(ExtensionApp):
         """End the broker and the demo provider with the server."""
         if "services" in self.__dict__:
             await self.services.stop()
+        if self._open_gate is not None:
+            self._open_gate()
         if self.wall is not None:
             self.wall.close()
 
     def _raise_wall(self) -> None:
         """Put every kernel of this server behind the wall that is configured (D4)."""
+        from ..sandbox import gate
+
+        self._open_gate = gate.enforce(self._build_wall)
+
+    def _build_wall(self) -> Wall:
         from . import walls
 
         assert self.serverapp is not None
-        self.wall = walls.raise_wall(
+        self.wall = walls.build(
             self.serverapp,
             walls.Wanted(self.sandbox, Path(self.state_dir).expanduser(), self.sandbox_open),
             broker=lambda: self.services.supervisor,
             log=self.log,
         )
+        return self.wall
 
     def _take_over_kernels(self) -> None:
         """Become the default provisioner, unless somebody chose another (jupyter.md §5).

@@ -23,6 +23,8 @@ def around(server: ServerApp, manager: Any) -> Isolation:
     if not isinstance(manager, Walled):
         return Isolation()
     report = manager.wall.report
+    if manager.wall.given_up:
+        return Isolation(trouble=manager.wall.given_up.rstrip("."))
     if report is None or not report.holds or not manager.behind:
         return Isolation(trouble="this kernel was not started through it")
     return behind(report, manager.wall.policy, _missing(server, manager, report))

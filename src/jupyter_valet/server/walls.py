@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import json
 import os
 import site
@@ -14,7 +16,6 @@ from pathlib import Path
 from jupyter_core import paths
 from jupyter_server.serverapp import ServerApp
 
-from ..sandbox import kernel_manager
 from ..sandbox.backends import Backend, Bubblewrap, Channel, Landlock, Start, Unsuitable
 from ..sandbox.backends.base import Session
 from ..sandbox.policy import Mode, Opening, Policy, standard
@@ -56,25 +57,28 @@ class Closed:
         """Raise `Unsuitable` with the reason."""
         raise Unsuitable(self._reason)
 
+    def unwritable(self, policy: Policy) -> list[str]:
+        """Return nothing: no kernel starts."""
+        return []
+
     def close(self) -> None:
         """Nothing was opened."""
 
 
-def backend(choice: str) -> Backend | None:
-    """Return what `choice` means here, or None for no wall.
+WITHOUT = (
+    "Kernels run without a sandbox, as this server does: they can read its files and tokens. %s "
+    "Start Jupyter on Linux 6.12 or newer, or see docs/sandbox.md; "
+    "c.ValetExtension.sandbox = 'off' silences this."
+)
 
-    `auto` is Landlock where the system has it; a back end that was chosen by name is returned even
-    where it cannot work: kernels then do not start, and say why (no silent fallback).
+
+def backend(choice: str) -> Backend:
+    """Return the back end that `choice` means, also where it cannot work.
+
+    `auto` means Landlock. A back end that was chosen by name is never replaced by another, nor by
+    none: where it does not hold, kernels do not start, and say why.
     """
-    if choice == "bubblewrap":
-        return Bubblewrap()
-    landlock = Landlock()
-    if choice == "auto":
-        try:
-            landlock.check()
-        except Unsuitable:
-            return None
-    return landlock
+    return Bubblewrap() if choice == "bubblewrap" else Landlock()
 
 
 def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Policy:
@@ -108,30 +112,29 @@ def session(server: ServerApp, broker_port: Callable[[], int]) -> Callable[[], S
     return now
 
 
-def raise_wall(
-    server: ServerApp, wanted: Wanted, broker: Callable[[], Supervisor], log: Log
-) -> Wall | None:
-    """Put every kernel of `server` behind the wall that is wanted, and return it.
+def build(server: ServerApp, wanted: Wanted, broker: Callable[[], Supervisor], log: Log) -> Wall:
+    """Return the wall that is wanted around the kernels of `server`.
 
-    None means that there is none, which only `auto` may come to; the log says so.
+    Only `auto` may come to none, when the wall was seen not to hold before the first kernel; the
+    log says so.
     """
     chosen = backend(wanted.sandbox)
-    if chosen is None:
-        log.warning("Kernels are not sandboxed: Linux 6.12 with Landlock is needed.")
-        return None
+    without = functools.partial(log.warning, WITHOUT) if wanted.sandbox == "auto" else None
     try:
         planned = policy(server, wanted.state_dir, wanted.openings)
     except ValueError as error:
         planned, chosen = Policy({}), Closed(f"c.ValetExtension.sandbox_open: {error}")
+        without = None
 
     async def ready() -> None:
+        if asyncio.get_running_loop() is not server.io_loop.asyncio_loop:  # type: ignore[attr-defined]
+            return  # nbconvert's kernels have a loop of their own, and no capability
         with contextlib.suppress(ValetError, OSError):  # the kernel starts without a broker, too
             await broker().ensure()
 
     for folder in _forget_writable_imports(planned):
         log.warning("Modules are not imported from %s any more: kernels write there.", folder)
-    wall = Wall(chosen, planned, session(server, lambda: broker().port), ready)
-    kernel_manager.enforce(server.kernel_manager, wall)
+    wall = Wall(chosen, planned, session(server, lambda: broker().port), ready, without)
     for warning in wall.warnings():
         log.warning("%s", warning)
     return wall

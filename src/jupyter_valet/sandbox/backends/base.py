@@ -68,6 +68,9 @@ class Backend(Protocol):
     ) -> Start:
         """Return how to start `command` inside the walls."""
 
+    def unwritable(self, policy: Policy) -> list[str]:
+        """Return the writable folders in which nothing new can be made, for a warning."""
+
     def close(self) -> None:
         """Give back what is kept between kernels."""
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import seccomp_filter
+from .. import seccomp_filter, view
 from ..launch.plan import LaunchPlan, Relay
 from ..policy import Mode, Policy
 from ..workspace import Workspace
@@ -89,6 +89,10 @@ class Bubblewrap:
         ]
         return Start(arguments, plans=plans)
 
+    def unwritable(self, policy: Policy) -> list[str]:
+        """Return nothing: a closed place is covered, and the folder around it is whole."""
+        return []
+
     def close(self) -> None:
         """Nothing is kept between kernels."""
 
@@ -99,13 +103,17 @@ def mounts(policy: Policy, workspace: Workspace) -> list[str]:
     From the root downwards, so that what is listed deeper lies on top.
     """
     arguments: list[str] = []
-    modes = policy.with_modes({str(workspace.path): Mode.WRITE}).modes
+    policy = policy.with_modes({str(workspace.path): Mode.WRITE})
+    modes = policy.modes
     for path in sorted(modes, key=lambda path: (path.count("/") if path != "/" else 0, path)):
         if path == "/dev":
             arguments += ["--dev", "/dev", *_devices(policy)]
         elif path == _TEMPORARY and modes[path] is Mode.HIDDEN:
             arguments += ["--bind", str(workspace.temporary), _TEMPORARY]
         else:
+            if policy.mode(os.path.dirname(path)) is Mode.WRITE:  # noqa: PTH120
+                for pinned in reversed([*view.pins(policy, path)]):
+                    arguments += [] if pinned in arguments else ["--bind", pinned, pinned]
             arguments += _mount(path, modes[path])
         if path == "/":
             arguments += ["--proc", "/proc"]
@@ -113,9 +121,11 @@ def mounts(policy: Policy, workspace: Workspace) -> list[str]:
     empty = [path for option, path in itertools.pairwise(arguments) if option == "--tmpfs"]
     for path in empty:
         arguments += ["--remount-ro", path]
-    for path in policy.guarded:
-        if Path(path).exists():
-            arguments += ["--ro-bind", path, path]
+    for path in view.guarded(policy, workspace):
+        for pinned in reversed([*view.pins(policy, path)]):
+            if pinned not in arguments:
+                arguments += ["--bind", pinned, pinned]
+        arguments += ["--ro-bind", path, path]
     return arguments
 
 

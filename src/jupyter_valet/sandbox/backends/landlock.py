@@ -1,6 +1,7 @@
 """Landlock, seccomp and no capabilities: needs no helper program and keeps the internet.
 
-Linux 6.12 or newer (Landlock ABI 6). docs/sandbox.md says what it cannot do.
+Linux 6.12 or newer (Landlock ABI 6). Where namespaces may be made, a view of the file system of the
+kernel's own is laid over it (`view.py`). docs/sandbox.md says what it cannot do.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import platform
 import sys
 from collections.abc import Sequence
 
-from .. import carve, seccomp_filter
+from .. import carve, seccomp_filter, trial, view
 from ..launch import landlock
+from ..launch.namespace import Mount
 from ..launch.plan import LaunchPlan
 from ..policy import Mode, Policy
 from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_address
-from ..workspace import Workspace
+from ..workspace import Workspace, Workspaces
 from .base import Channel, Session, Start, Unsuitable, architecture, launcher, unnamed_file
 
 
@@ -28,6 +30,8 @@ class Landlock:
     def __init__(self) -> None:
         self._ports_fd = -1
         self._denied: frozenset[int] = frozenset()
+        self._has_view = False
+        """Whether kernels get a view of the file system of their own, as `check` has seen."""
 
     def check(self) -> None:
         """Raise `Unsuitable` with the reason when this machine cannot do it."""
@@ -40,6 +44,7 @@ class Landlock:
                 f"Landlock ABI {landlock.NEEDED_ABI} (Linux 6.12) is needed, this is ABI {abi} "
                 f"(Linux {platform.release()})"
             )
+        self._has_view = trial.view_holds()
 
     def channel(self, workspace: Workspace) -> Channel:
         """Give the kernel a loopback address of its own, and ports that browsers refuse."""
@@ -51,9 +56,15 @@ class Landlock:
         """Return how to start `command` inside the walls."""
         machine = architecture()
         own = policy.with_modes({str(workspace.path): Mode.WRITE})
+        mounts = self._mounts(own, workspace)
+        roots = [str(workspace.temporary)]
+        if mounts:
+            own = view.uncovered(own, mounts).with_modes({roots[0]: Mode.WRITE})
+            roots += [target for source, target, _, _ in mounts if source == roots[0]]
         denied = session.own_ports - policy.connect - {session.broker_port}
         program = seccomp_filter.build(machine, unix=True, supervised=seccomp_filter.SUPERVISED)
         plan = LaunchPlan(
+            mounts=mounts,
             paths=carve.rules(own),
             files=landlock.EVERY_FILE_RIGHT,
             scopes=landlock.SCOPES,
@@ -64,11 +75,21 @@ class Landlock:
             denied_ports=sorted(denied),
             ports_fd=self._ports(denied),
             program=base64.b64encode(program).decode(),
-            socket_roots=[str(workspace.temporary)],
+            socket_roots=roots,
             supervised={name: machine.numbers[name] for name in seccomp_filter.SUPERVISED},
         )
         told = unnamed_file(plan.to_bytes())
         return Start([*launcher(told), *command], plans=[told], kept=(plan.ports_fd,))
+
+    def unwritable(self, policy: Policy) -> list[str]:
+        """Return the writable folders in which nothing new can be made, for a warning."""
+        if self._has_view:
+            with Workspaces() as workspaces:
+                policy = view.uncovered(policy, view.mounts(policy, workspaces.make()))
+        return carve.ancestors_of_exceptions(policy)
+
+    def _mounts(self, policy: Policy, workspace: Workspace) -> list[Mount]:
+        return view.mounts(policy, workspace) if self._has_view else []
 
     def close(self) -> None:
         """Give back what is kept between kernels."""

@@ -107,9 +107,49 @@ def _(t: Any) -> None:
     os.unlink(path)
 
 
+@attempt("R01 read a hidden file in a writable folder")
+def _(t: Any) -> None:
+    open(t["inner_hidden"], "rb").read()
+
+
+@attempt("R28 write to a protected file in a writable folder")
+def _(t: Any) -> None:
+    os.close(os.open(t["inner_protected"], os.O_WRONLY | os.O_APPEND))
+
+
+@attempt("R28 put another folder in its place")
+def _(t: Any) -> None:
+    _renamed(os.path.dirname(t["inner_protected"]))
+
+
+@attempt("R28 put another folder in place of the one above it")
+def _(t: Any) -> None:
+    _renamed(os.path.dirname(os.path.dirname(t["inner_protected"])))
+
+
+def _renamed(path: str) -> None:
+    os.rename(path, path + ".away")
+    os.rename(path + ".away", path)
+
+
 @attempt("R38 change the mode of a hidden file")
 def _(t: Any) -> None:
     os.chmod(t["hidden"], 0o600)
+
+
+@attempt("R38 change the mode of a hidden file in a writable folder")
+def _(t: Any) -> None:
+    os.chmod(t["inner_hidden"], 0o600)
+
+
+@attempt("R38 change the mode of a protected file")
+def _(t: Any) -> None:
+    os.chmod(t["protected"], 0o600)
+
+
+@attempt("R38 change the times of a protected file")
+def _(t: Any) -> None:
+    os.utime(t["protected"])
 
 
 @attempt("R37 read a terminal of the person")

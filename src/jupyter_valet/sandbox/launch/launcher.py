@@ -20,7 +20,7 @@ import sys
 # The standard library stays first: from there on only this package is found.
 sys.path.append(os.path.realpath(__file__).rsplit("/", 4)[0])
 
-from jupyter_valet.sandbox.launch import landlock, privileges, seccomp
+from jupyter_valet.sandbox.launch import landlock, namespace, privileges, seccomp
 from jupyter_valet.sandbox.launch import system as calls
 from jupyter_valet.sandbox.launch.plan import LaunchPlan
 
@@ -46,6 +46,9 @@ def launch(plan: LaunchPlan, command: list[str]) -> None:
     if plan.ignore_interrupts:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.execvp(command[0], command)  # noqa: S606
+    if plan.mounts:
+        namespace.enter(plan.mounts)
+        privileges.die_with(os.getppid())  # a change of credentials may have forgotten it
     confine(plan)
     if plan.relay is not None:
         from jupyter_valet.sandbox.launch import relay

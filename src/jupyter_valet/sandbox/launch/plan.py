@@ -12,6 +12,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .namespace import Mount
+
 
 @dataclass(frozen=True)
 class Relay:
@@ -25,6 +27,8 @@ class Relay:
 class LaunchPlan:
     """How to confine a process before it becomes a kernel. Empty fields mean "not this"."""
 
+    mounts: list[Mount] = field(default_factory=list)
+    """What makes a view of the file system of the kernel's own. None at all means no such view."""
     paths: list[tuple[str, int]] = field(default_factory=list)
     """Landlock rules: path and rights. None at all means no Landlock on files."""
     files: int = 0

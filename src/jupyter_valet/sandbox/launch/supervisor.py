@@ -32,7 +32,7 @@ from .addresses import Loopback
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _PIDFD_THREAD = os.O_EXCL
-_NO_SYMLINKS, _BENEATH = 0x04, 0x08
+_SAME_MOUNT, _NO_SYMLINKS, _BENEATH = 0x01, 0x04, 0x08
 _LONGEST_ADDRESS = 128
 _CONTINUE = 1
 _GO_ON = -1
@@ -235,7 +235,10 @@ def _address_of(call: Call) -> bytes:
 
 
 def _connect_unix(fd: int, address: bytes, rules: Rules) -> int:
-    """Connect by path, beneath the allowed folders and through no symbolic link."""
+    """Connect by path, beneath the allowed folders, through no symbolic link and into no mount.
+
+    Where `/tmp` is the kernel's own, places of the person's may be mounted in it.
+    """
     name = address[2:]
     if len(address) < 3 or name[0] == 0:
         return system.connect(fd, address)  # abstract: the Landlock scope judges
@@ -252,7 +255,7 @@ def _connect_unix(fd: int, address: bytes, rules: Rules) -> int:
 
 
 def _open_beneath(folder: int, path: str) -> int:
-    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _NO_SYMLINKS | _BENEATH)
+    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _SAME_MOUNT | _NO_SYMLINKS | _BENEATH)
     return system.syscall(system.OPENAT2, folder, os.fsencode(path) + b"\0", how, len(how))
 
 

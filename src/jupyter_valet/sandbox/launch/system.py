@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 from typing import Any
 
@@ -20,13 +21,22 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
+OPEN_TREE = 428
+MOVE_MOUNT = 429
 PIDFD_OPEN = 434
 OPENAT2 = 437
 PIDFD_GETFD = 438
+MOUNT_SETATTR = 442
 LANDLOCK_CREATE_RULESET = 444
 LANDLOCK_ADD_RULE = 445
 LANDLOCK_RESTRICT_SELF = 446
 """Newer system calls have one number on every architecture."""
+
+_AT_FDCWD = -100
+_NO_MAGIC_LINKS, _NO_SYMLINKS = 0x02, 0x04
+_AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
+_MOUNT_ATTR_RDONLY = 1
+_MS_REC, _MS_SLAVE = 1 << 14, 1 << 19
 
 Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
 
@@ -48,6 +58,30 @@ def prctl(option: int, *arguments: int) -> int:
     """Change how the system treats this process."""
     words = [ctypes.c_ulong(a) for a in [*arguments, 0, 0, 0, 0][:4]]
     return _checked(int(_libc.prctl(ctypes.c_int(option), *words)))
+
+
+def open_exactly(path: str) -> int:
+    """Open what lies at an absolute path, for its place alone, through no symbolic link."""
+    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _NO_MAGIC_LINKS | _NO_SYMLINKS)
+    return syscall(OPENAT2, _AT_FDCWD, os.fsencode(path) + b"\0", how, len(how))
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces that this process shares."""
+    _checked(int(_libc.unshare(ctypes.c_int(flags))))
+
+
+def mount_slave(path: bytes) -> None:
+    """Let mounts of others reach those at and below `path`, and none of ours reach theirs."""
+    flags = ctypes.c_ulong(_MS_REC | _MS_SLAVE)
+    _checked(int(_libc.mount(None, path, None, flags, None)))
+
+
+def mount_read_only(path: bytes, tree: int = -1) -> None:
+    """Make the mount at `path`, or that of the descriptor `tree`, read-only with all below it."""
+    attributes = struct.pack("=QQQQ", _MOUNT_ATTR_RDONLY, 0, 0, 0)
+    at, flags = (_AT_FDCWD, _AT_RECURSIVE) if path else (tree, _AT_RECURSIVE | _AT_EMPTY_PATH)
+    syscall(MOUNT_SETATTR, at, path + b"\0", flags, attributes, len(attributes))
 
 
 def connect(fd: int, address: bytes) -> int:
