@@ -6,12 +6,15 @@ that the rules for refused credentials and for scopes that turn out to be missin
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ..wire.errors import ValetError
 from .audit import Audit
 from .connections import Connection, Connections, NeedsLogin
-from .egress import Egress, Response, Withheld
+from .egress import Egress, Limits, Response, Streamed, Withheld
 from .egress.challenge import missing_scopes, scope_names, sufficient_scopes
 from .kernels import Caller
 from .oauth import Profile
@@ -28,6 +31,10 @@ class ScopeHeaders:
 
 
 NO_SCOPE_HEADERS = ScopeHeaders()
+
+Upload = AsyncIterator[bytes]
+
+_LIMITS = Limits()
 
 
 class Authorized:
@@ -55,6 +62,23 @@ class Authorized:
         """
         return await _Sending(self, caller, profile, use, scope_headers).run()
 
+    def stream(
+        self,
+        caller: Caller,
+        profile: Profile,
+        use: Use,
+        upload: Upload | None = None,
+        limits: Limits = _LIMITS,
+        scope_headers: ScopeHeaders = NO_SCOPE_HEADERS,
+    ) -> AbstractAsyncContextManager[Streamed]:
+        """Send `use.request` and enter upstream's answer, to be read while it comes.
+
+        `upload` is a body that comes as it goes, for one try. Raises as `send` does, also while
+        the answer is read, and `ValetError` ("send_again") for a credential that was renewed when
+        the upload had begun.
+        """
+        return _Sending(self, caller, profile, use, scope_headers).streamed(upload, limits)
+
 
 @dataclass(frozen=True)
 class _Sending:
@@ -76,13 +100,48 @@ class _Sending:
             credential = await self._credential(connection, rejected=credential)
             response = await self._send(connection, credential)
         self._check_refusal(connection, response)
+        self._note_use(connection)
+        return response
+
+    @asynccontextmanager
+    async def streamed(self, upload: Upload | None, limits: Limits) -> AsyncIterator[Streamed]:
+        connection = self.parts._access.connection(self.caller, self.profile, self.use)
+        credential = await self._credential(connection)
+        for last_try in (False, True):
+            with self._refusals(connection):
+                async with self.parts._egress.stream(
+                    self.use.request,
+                    credential,
+                    **self._terms(connection),
+                    upload=upload,
+                    limits=limits,
+                ) as answer:
+                    if answer.status != 401 or last_try:
+                        self._check_refusal(connection, answer)
+                        self._note_use(connection)
+                        yield answer
+                        return
+            # As in `run`; but an upload that has begun cannot be sent from its beginning.
+            credential = await self._credential(connection, rejected=credential)
+            if upload is not None:
+                raise ValetError("send_again", provider=self.profile.title)
+
+    def _note_use(self, connection: Connection) -> None:
         self.parts._connections.used(
             connection,
             tool=self.use.tool,
             kernel=self.caller.kernel_id,
             notebook=self.caller.notebook,
         )
-        return response
+
+    def _terms(self, connection: Connection) -> dict[str, Any]:
+        return {
+            "principal": f"{self.caller.principal}/{self.caller.kernel_id}",
+            "loopback": self.profile.loopback,
+            "provider": self.profile.title,
+            "placement": self.profile.placed(connection.account.label),
+            "never": self.profile.never,
+        }
 
     async def _credential(self, connection: Connection, rejected: Secret | None = None) -> Secret:
         try:
@@ -92,16 +151,16 @@ class _Sending:
             raise self._sign_in(scopes, needs.reason) from None
 
     async def _send(self, connection: Connection, credential: Secret) -> Response:
-        try:
+        with self._refusals(connection):
             return await self.parts._egress.send(
-                self.use.request,
-                credential,
-                principal=f"{self.caller.principal}/{self.caller.kernel_id}",
-                loopback=self.profile.loopback,
-                provider=self.profile.title,
-                placement=self.profile.placed(connection.account.label),
-                never=self.profile.never,
+                self.use.request, credential, **self._terms(connection)
             )
+
+    @contextmanager
+    def _refusals(self, connection: Connection) -> Iterator[None]:
+        """Write down what the egress refuses, and count a reflection."""
+        try:
+            yield
         except Withheld:
             self._refused(connection, "response_withheld")
             self.parts._connections.reflected(connection)
@@ -111,7 +170,7 @@ class _Sending:
                 self._refused(connection, error.code)
             raise
 
-    def _check_refusal(self, connection: Connection, response: Response) -> None:
+    def _check_refusal(self, connection: Connection, response: Response | Streamed) -> None:
         """Raise `NeedsAuthorization` when signing in again, or for more, would help."""
         if response.status == 401:
             self._refused(connection, "unauthorized")
@@ -127,7 +186,7 @@ class _Sending:
     def _sign_in(self, scopes: frozenset[str], why: str) -> Exception:
         return self.parts._access.sign_in(self.caller, self.profile, self.use, scopes, why)
 
-    def _missing(self, response: Response) -> frozenset[str] | None:
+    def _missing(self, response: Response | Streamed) -> frozenset[str] | None:
         """Return the scopes that upstream wants besides, None when scopes are not the trouble."""
         challenge = response.headers.get("www-authenticate", "")
         missing = missing_scopes(response.status, challenge)

@@ -4,7 +4,8 @@ Addresses are resolved once, vetted and dialled as vetted; nothing here decides 
 may make the request, and no redirect is followed but that of a GET within its own origin.
 """
 
-from .call import Egress, Response, Withheld
+from .call import Egress, Response
 from .request import Request, build
+from .streaming import Limits, Streamed, Withheld
 
-__all__ = ["Egress", "Request", "Response", "Withheld", "build"]
+__all__ = ["Egress", "Limits", "Request", "Response", "Streamed", "Withheld", "build"]

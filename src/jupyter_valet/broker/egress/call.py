@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
@@ -20,6 +21,7 @@ from .origin import split_url
 from .placement import BEARER, Placement
 from .reflection import Reflection
 from .request import Request
+from .streaming import LIMITS, Limits, Streamed, Withheld, check_encoding, head_of
 
 LIMIT = 1_000_000
 """Largest body, in bytes and after decompression, that a tool's answer may have."""
@@ -29,13 +31,8 @@ TIMEOUT = 30.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 3
-_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 _NEVER = denied(())
 _FIXED = {"User-Agent": f"jupyter-valet/{__version__}", "Accept-Encoding": "identity"}
-
-
-class Withheld(ValetError):
-    """The answer contained the credential; nobody gets any of it (R93–R109, R142)."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +92,71 @@ class Egress:
             request = onward
         return response
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        request: Request,
+        credential: Secret,
+        *,
+        principal: str,
+        loopback: bool,
+        provider: str,
+        placement: Placement = BEARER,
+        never: Denied = _NEVER,
+        upload: AsyncIterator[bytes] | None = None,
+        limits: Limits = LIMITS,
+    ) -> AsyncIterator[Streamed]:
+        """Make the request as `send` does, and pass its answer on while it comes.
+
+        `upload` is a body that is sent while it comes; it can be sent once. Raises as `send` does,
+        and so does what is read of the answer.
+        """
+        destination = Destination(principal, request.origin, loopback)
+        reflection = self._watches.of(destination, credential, placement)
+        for hop in range(_HOPS + 1):
+            if never.covers(request.method, request.target):
+                raise ValetError("endpoint_denied", provider=provider)
+            url, headers = inject.into(request, placement, credential)
+            answer = await self._begin(request, url, headers, destination, upload, limits, provider)
+            try:
+                streamed = Streamed(
+                    answer, reflection, limits, lambda e: _unreachable(e, provider), provider
+                )
+                onward = _same_origin_redirect(request, streamed) if hop < _HOPS else None
+                if onward is None:
+                    yield streamed
+                    return
+                request = onward
+            finally:
+                answer.close()
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pools.close()
+
+    async def _begin(
+        self,
+        request: Request,
+        url: str,
+        headers: dict[str, str],
+        destination: Destination,
+        upload: AsyncIterator[bytes] | None,
+        limits: Limits,
+        provider: str,
+    ) -> aiohttp.ClientResponse:
+        session = await self._pools.session(destination)
+        self._watches.keep(self._pools)
+        try:
+            return await session.request(
+                request.method,
+                URL(url, encoded=True),
+                headers={**headers, **_FIXED},
+                data=request.body if upload is None else upload,
+                allow_redirects=False,
+                timeout=limits.timeout,
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unreachable(error, provider) from None
 
     async def _once(
         self,
@@ -122,15 +181,13 @@ class Egress:
                 body = await self._read(answer, provider)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unreachable(error, provider) from None
-        if reflection.found_in(body, _head(answer)):
+        if reflection.found_in(body, head_of(answer)):
             raise Withheld("response_withheld", provider=provider)
         said = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status, said, body)
 
     async def _read(self, answer: aiohttp.ClientResponse, provider: str) -> bytes:
-        """Read the body; an encoding that could hide the credential from us is refused."""
-        if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
-            raise ValetError("upstream_error", provider=provider, status=answer.status)
+        check_encoding(answer, provider)
         body = bytearray()
         async for part in answer.content.iter_any():
             body += part
@@ -141,12 +198,6 @@ class Egress:
         return bytes(body)
 
 
-def _head(answer: aiohttp.ClientResponse) -> bytes:
-    """Return everything an upstream could echo into besides the body."""
-    lines = [name + b": " + value for name, value in answer.raw_headers]
-    return b"\n".join([(answer.reason or "").encode("utf-8", "replace"), *lines])
-
-
 def _unreachable(error: Exception, provider: str) -> ValetError:
     """Return the fixed error; the library's text may quote what upstream sent (L19)."""
     cause = error.__cause__ or error.__context__
@@ -155,7 +206,7 @@ def _unreachable(error: Exception, provider: str) -> ValetError:
     return ValetError("provider_unreachable", provider=provider)
 
 
-def _same_origin_redirect(request: Request, response: Response) -> Request | None:
+def _same_origin_redirect(request: Request, response: Response | Streamed) -> Request | None:
     """Return the next request when following is harmless: a GET that stays on its origin."""
     location = response.headers.get("location", "")
     if request.method != "GET" or response.status not in _REDIRECTS or not location:

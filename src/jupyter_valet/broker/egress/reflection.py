@@ -12,19 +12,39 @@ upstream computes on the caller's order (rot13, slices) is out of reach and decl
 from __future__ import annotations
 
 import base64
-import codecs
-import html
-import re
 from collections.abc import Iterator
-from urllib.parse import unquote_to_bytes
+from dataclasses import dataclass
 
-_ROUNDS = 3
+from .unescaping import unescape
+
+ROUNDS = 3
 """How many layers of escaping are undone."""
 
 _NOT_ALNUM = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalnum())
-_ESCAPE = re.compile(rb"\\(?:u\{?([0-9A-Fa-f]{1,6})\}?|x([0-9A-Fa-f]{2})|([0-7]{3}))")
 _SHORT = 8
 """Below this many letters and digits a reduced token would match by chance: compare verbatim."""
+
+
+@dataclass(frozen=True, repr=False)
+class Needles:
+    """The forms of one credential that are looked for."""
+
+    verbatim: tuple[bytes, ...]
+    """As they are, in the text as it is."""
+    exact: tuple[bytes, ...] = ()
+    """Among the letters and digits."""
+    folded: tuple[bytes, ...] = ()
+    """Among the letters and digits in lower case."""
+
+    def in_text(self, text: bytes) -> bool:
+        """Tell whether one is in `text`, as it is."""
+        return any(map(text.__contains__, self.verbatim))
+
+    def in_letters(self, letters: bytes, folded: bytes) -> bool:
+        """Tell whether one is in the reduced `letters`, or in them in lower case."""
+        return any(map(letters.__contains__, self.exact)) or any(
+            map(folded.__contains__, self.folded)
+        )
 
 
 class Reflection:
@@ -33,16 +53,15 @@ class Reflection:
     `carried` are further texts that went out and give the credential away, looked for as they are.
     """
 
-    __slots__ = ("_exact", "_folded", "_verbatim")
+    __slots__ = ("needles",)
 
     def __init__(self, token: bytes, *carried: bytes) -> None:
-        reduced = _reduce(token)
-        self._verbatim = (token, *carried)
-        self._folded: tuple[bytes, ...] = ()
-        self._exact: tuple[bytes, ...] = ()
-        if len(reduced) >= _SHORT:
-            self._folded = tuple(set(_folded_needles(token)))
-            self._exact = tuple(set(_base64_needles(token)))
+        verbatim = (token, *carried)
+        if len(reduced(token)) < _SHORT:
+            self.needles = Needles(verbatim)
+            return
+        folded, exact = set(_folded_needles(token)), set(_base64_needles(token))
+        self.needles = Needles(verbatim, tuple(exact), tuple(folded))
 
     def __repr__(self) -> str:
         return "Reflection(…)"
@@ -54,21 +73,20 @@ class Reflection:
         return any(map(self._in_variant, _variants(b"\n".join(parts))))
 
     def _in_variant(self, data: bytes) -> bool:
-        if any(map(data.__contains__, self._verbatim)):
+        if self.needles.in_text(data):
             return True
-        reduced = _reduce(data)
-        if any(map(reduced.__contains__, self._exact)):
-            return True
-        return any(map(reduced.lower().__contains__, self._folded))
+        letters = reduced(data)
+        return self.needles.in_letters(letters, letters.lower())
 
 
-def _reduce(data: bytes) -> bytes:
+def reduced(data: bytes) -> bytes:
+    """Return the letters and digits of `data`."""
     return data.translate(None, _NOT_ALNUM)
 
 
 def _folded_needles(token: bytes) -> Iterator[bytes]:
     """Yield the forms in which upper and lower case do not matter, reduced and in lower case."""
-    plain = _reduce(token).lower()
+    plain = reduced(token).lower()
     yield plain
     yield plain[::-1]
     yield token.hex().encode()
@@ -76,7 +94,7 @@ def _folded_needles(token: bytes) -> Iterator[bytes]:
     yield "".join(str(byte) for byte in token).encode()
     for shift in range(5):
         encoded = base64.b32encode(bytes(shift) + token)
-        yield _reduce(_inner(encoded, shift, token, group=5, letters=8)).lower()
+        yield reduced(_inner(encoded, shift, token, group=5, letters=8)).lower()
 
 
 def _base64_needles(token: bytes) -> Iterator[bytes]:
@@ -85,7 +103,7 @@ def _base64_needles(token: bytes) -> Iterator[bytes]:
         for shift in range(3):
             for encode in (base64.b64encode, base64.urlsafe_b64encode):
                 encoded = encode(bytes(shift) + source)
-                yield _reduce(_inner(encoded, shift, source, group=3, letters=4))
+                yield reduced(_inner(encoded, shift, source, group=3, letters=4))
 
 
 def _inner(encoded: bytes, shift: int, token: bytes, *, group: int, letters: int) -> bytes:
@@ -97,28 +115,10 @@ def _inner(encoded: bytes, shift: int, token: bytes, *, group: int, letters: int
 
 def _variants(data: bytes) -> Iterator[bytes]:
     """Yield `data` as it is and with one more layer of escaping undone each time."""
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         yield data
-        decoded = _unescape(data)
+        decoded = unescape(data)
         if decoded == data:
             return
         data = decoded
     yield data
-
-
-def _unescape(data: bytes) -> bytes:
-    if b"\\" in data:
-        data = _ESCAPE.sub(_escaped, data)
-    if b"%" in data:
-        data = unquote_to_bytes(data)
-    if b"&" in data:
-        data = html.unescape(data.decode("utf-8", "replace")).encode("utf-8", "replace")
-    return data
-
-
-def _escaped(match: re.Match[bytes]) -> bytes:
-    digits, base = (match[3], 8) if match[3] else (match[1] or match[2], 16)
-    code = int(digits, base)
-    if code > 0x10FFFF:
-        return match[0]
-    return codecs.encode(chr(code), "utf-8", "surrogatepass")

@@ -67,7 +67,7 @@ class Request:
             raise ValueError("not a method of an API")
         check_target(self.target)
         for name, value in self.headers.items():
-            if not _usable(name, value):
+            if not usable(name, value):
                 raise ValueError("not a header that a toolset sets")
         if not _COOKIES.fullmatch(self.cookies):
             raise ValueError("not cookies")
@@ -85,10 +85,10 @@ class Request:
 
 def may_be_argument(header: str) -> bool:
     """Tell whether an operation may take `header` from its caller, by its name."""
-    return _usable(header, "") and header.lower() not in ("accept", "content-type")
+    return usable(header, "") and header.lower() not in ("accept", "content-type")
 
 
-def _usable(name: str, value: str) -> bool:
+def usable(name: str, value: str) -> bool:
     """No credential, no framing, no rewriting, no line break (R111, R122–R126, R128)."""
     if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
         return False
