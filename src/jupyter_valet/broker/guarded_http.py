@@ -20,6 +20,9 @@ OVERHEAD = 64 * 1024
 SECONDS = 10.0
 """How long a client may take over a step of its request: the head, then the body."""
 
+OWN_PACE = "jupyter_valet.own_pace"
+"""Where the ASGI scope says that whoever reads the body has time limits of their own."""
+
 CONNECTIONS = 512
 """Connections open at once: few enough to leave the broker descriptors for its own work."""
 
@@ -76,7 +79,8 @@ class GuardedHttp(HttpToolsProtocol):
 
     def _look(self, before: int) -> None:
         """Cut a client that has not finished what it was at when we looked last."""
-        waiting = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        arriving = self.cycle is not None and self.cycle.more_body and OWN_PACE not in self.scope
+        waiting = self.cycle is None or self.cycle.response_complete or arriving
         if waiting and self._steps == before:
             self.transport.abort()
             return

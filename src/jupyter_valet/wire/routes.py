@@ -11,6 +11,7 @@ Broker listener (loopback, bearer capability on every request)::
                                                     -> {"ended": forgotten|revoked|not_confirmed}
     DELETE          /grants/{id}                    end a grant of the caller's own notebook -> {}
     GET             /status                         StatusView
+    any             /egress/...                     a request of the notebook's own: `wire.egress`
     PUT             /functions                      {"functions": [Function]} -> {}
     GET             /functions/calls?wait=          Calls; waits until there is one
     POST            /functions/calls/{id}           Report -> {}

@@ -1,0 +1,270 @@
+"""One request of a notebook's HTTP client: taken apart, made anew, its answer passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urljoin
+
+import anyio
+
+from ...wire import egress as wire
+from ...wire.errors import ValetError
+from ...wire.routes import PAGE_CONNECTIONS
+from ..authorized import NO_SCOPE_HEADERS, Authorized, ScopeHeaders
+from ..control import describe
+from ..egress import Request, Streamed
+from ..egress.origin import split_url
+from ..egress.request import SAFE_METHODS
+from ..elicitation import Needs, NeedsApproval, Question
+from ..guarded_http import OWN_PACE
+from ..kernels import Caller
+from ..oauth import Profile
+from ..policy.access import Use
+from .address import Address, address, facts_of
+from .headers import incoming, outgoing
+from .limits import ForwardLimits
+from .misdirected import Misdirected
+from .questions import Asked, Questions
+from .upload import ClientGone, Upload
+
+logger = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+TOOL = "http"
+"""What the audit calls a request that no tool made."""
+
+UPLOAD = "http upload"
+"""The same for one whose body is passed on as it comes, so that nobody can be shown it before."""
+
+_SMALL = 64 * 1024
+"""An answer of so many bytes is looked at whole, so that one that is withheld has a fixed text."""
+
+
+@dataclass
+class Forward:
+    """The requests of all kernels. `scope_headers` are those of providers that tell scopes so."""
+
+    authorized: Authorized
+    profiles: Mapping[str, Profile]
+    questions: Questions
+    limits: ForwardLimits = field(default_factory=ForwardLimits)
+    scope_headers: Mapping[str, ScopeHeaders] = field(default_factory=dict)
+    _under_way: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request of `caller`, who has shown a capability."""
+        exchange = _Exchange(self, caller, scope, receive, send)
+        try:
+            with self._one_more(caller):
+                await exchange.run()
+        except Asked as asked:
+            await exchange.refuse(asked.error, asked.body)
+        except ValetError as error:
+            await exchange.refuse(error, error.to_json())
+        except ClientGone:
+            return
+        except Exception as error:
+            logger.error("a request of a notebook failed: %s", describe(error))
+            internal = ValetError("internal")
+            await exchange.refuse(internal, internal.to_json())
+
+    @contextmanager
+    def _one_more(self, caller: Caller) -> Iterator[None]:
+        kernel = caller.kernel_id
+        if self._under_way[kernel] >= self.limits.concurrent:
+            raise ValetError("too_many_requests", count=self.limits.concurrent)
+        self._under_way[kernel] += 1
+        try:
+            yield
+        finally:
+            self._under_way[kernel] -= 1
+            if not self._under_way[kernel]:
+                del self._under_way[kernel]
+
+    def profile(self, name: str) -> Profile:
+        """Return the provider of that name. Raises `ValetError`."""
+        profile = self.profiles.get(name)
+        if profile is None:
+            raise ValetError("unknown_provider", provider=name)
+        return profile
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self, parts: Forward, caller: Caller, scope: Message, receive: Receive, send: Send
+    ) -> None:
+        self._parts = parts
+        self._caller = caller
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._answering = False
+
+    async def run(self) -> None:
+        """Do all of it. Raises `ValetError`, `Asked` and `ClientGone`."""
+        raw_path = self._scope["raw_path"].decode("latin-1")
+        if (name := facts_of(raw_path)) is not None:
+            await self._tell(self._parts.profile(name))
+            return
+        wanted = address(raw_path, self._scope["query_string"].decode("latin-1"))
+        profile = self._parts.profile(wanted.provider)
+        if wanted.origin not in profile.origins:
+            raise ValetError("foreign_host", host=wanted.origin.host, provider=profile.title)
+        headers = outgoing(self._scope["headers"])
+        watch = Misdirected(profile.title)
+        watch.check((wanted.target, *headers.values()))
+        upload = Upload(self._receive, self._parts.limits, watch)
+        use = self._use(wanted, headers, await upload.begin())
+        if not upload.complete:
+            self._scope[OWN_PACE] = True
+        await self._while_there(upload, self._asking(profile, use, upload))
+
+    def _use(self, wanted: Address, headers: Mapping[str, str], body: bytes | None) -> Use:
+        method = self._scope["method"]
+        try:
+            request = Request(method, wanted.origin, wanted.target, headers, body or None)
+        except ValueError as error:
+            raise ValetError("bad_request", what=str(error)) from None
+        asker = f'valet.client("{wanted.provider}")'
+        access: Literal["read", "write"] = "read" if method in SAFE_METHODS else "write"
+        # An approval is for a tool and a request: one without its body must not pass for another.
+        return Use(TOOL if body is not None else UPLOAD, asker, request, access)
+
+    async def _while_there(self, upload: Upload, work: Awaitable[None]) -> None:
+        """Await `work`, and give it up when the client goes: nobody would read the answer."""
+        if not upload.complete:  # whoever reads the upload hears of it
+            await work
+            return
+        with anyio.CancelScope() as scope:
+            watch = asyncio.create_task(_until_gone(self._receive, scope))
+            try:
+                await work
+            finally:
+                watch.cancel()
+
+    async def _asking(self, profile: Profile, use: Use, upload: Upload) -> None:
+        cards = any(name.lower() == wire.CARDS.lower().encode() for name, _ in self._headers)
+        asked: list[Question] = []
+        while True:
+            try:
+                await self._once(profile, use, upload)
+            except Needs as needs:
+                if isinstance(needs, NeedsApproval) and not upload.complete:
+                    raise self._unseen(profile) from None
+                if needs.question in asked:  # L17
+                    raise needs.again(profile.title) from None
+                asked.append(needs.question)
+                lacking = needs
+            else:
+                return
+            await self._parts.questions.ask(self._caller, lacking, cards=cards)
+
+    def _unseen(self, profile: Profile) -> ValetError:
+        """Return the error of a write that nobody can approve: its body is not here to be shown."""
+        limit = f"{self._parts.limits.replay_bytes:,} bytes"
+        url = self._caller.origin + PAGE_CONNECTIONS
+        return ValetError("approval_too_large", provider=profile.title, limit=limit, url=url)
+
+    @property
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        headers: list[tuple[bytes, bytes]] = self._scope["headers"]
+        return headers
+
+    async def _once(self, profile: Profile, use: Use, upload: Upload) -> None:
+        parts = self._parts
+        scope_headers = parts.scope_headers.get(profile.name, NO_SCOPE_HEADERS)
+        body = None if upload.complete else upload.streamed()
+        try:
+            async with parts.authorized.stream(
+                self._caller, profile, use, body, parts.limits.stream, scope_headers
+            ) as answer:
+                await self._pass_on(profile, use, answer)
+        except ValetError:
+            if upload.failure is not None:
+                raise upload.failure from None
+            raise
+
+    # The answer ------------------------------------------------------------------------------
+
+    async def _pass_on(self, profile: Profile, use: Use, answer: Streamed) -> None:
+        headers = incoming(answer.headers, lambda url: self._rewritten(profile, use.request, url))
+        length = answer.length
+        if use.request.method == "HEAD" or answer.status in (204, 304):
+            if length is not None:
+                headers.append((b"content-length", b"%d" % length))
+            await self._start(answer.status, headers)
+            await self._send({"type": "http.response.body", "body": b""})
+        elif length is not None and length <= _SMALL:
+            body = await answer.whole()
+            headers.append((b"content-length", b"%d" % len(body)))
+            await self._start(answer.status, headers)
+            await self._send({"type": "http.response.body", "body": body})
+        else:
+            await self._stream(answer, headers, length)
+
+    async def _stream(
+        self, answer: Streamed, headers: list[tuple[bytes, bytes]], length: int | None
+    ) -> None:
+        if length is not None:
+            headers.append((b"content-length", b"%d" % length))
+        async for piece in answer.pieces():
+            if not self._answering:
+                await self._start(answer.status, headers)
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        if not self._answering:
+            await self._start(answer.status, headers)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self._answering = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _rewritten(self, profile: Profile, request: Request, url: str) -> str:
+        """Return `url` as one of ours when the credential goes there, too; else as it is."""
+        try:
+            origin, target = split_url(urljoin(request.url, url).partition("#")[0])
+        except ValueError:
+            return url
+        if origin not in profile.origins:
+            return url
+        host = next(v.decode("latin-1") for n, v in self._headers if n.lower() == b"host")
+        return f"http://{host}{wire.base(profile.name, str(origin))}{target}"
+
+    async def _tell(self, profile: Profile) -> None:
+        view = wire.EgressView(profile.name, profile.title, [str(o) for o in profile.origins])
+        await self._json(200, view.to_json())
+
+    async def refuse(self, error: ValetError, body: Mapping[str, Any]) -> None:
+        """Answer with an error of ours; an answer that has begun breaks off instead."""
+        if self._answering:
+            logger.warning("an answer was broken off: %s", error.code)
+            return
+        await self._json(error.kind.status, body)
+
+    async def _json(self, status: int, data: Mapping[str, Any]) -> None:
+        body = json.dumps(data, separators=(",", ":")).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        await self._start(status, headers)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
