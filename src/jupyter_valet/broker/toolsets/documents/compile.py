@@ -1,0 +1,283 @@
+"""From a document to a toolset. No input or output: whoever fetched the document has done that.
+
+One bad operation is left out with a reason; only a document without a single good one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, cast
+from urllib.parse import quote, urldefrag
+
+from ....wire.errors import ValetError
+from ...egress.denied import denied
+from ...egress.request import METHODS, SAFE_METHODS
+from ..model import Method, Need, Operation, Parameter
+from . import naming
+from .bodies import Bodies
+from .compiled import Compiled, Packer
+from .discovery import Discovery
+from .openapi import OpenApi
+from .overrides import Overrides
+from .parameters import Parameters, Places, merged
+from .reading import read
+from .responses import Responses, paging
+from .schemas import Links, Schemas
+from .security import Narrowness, needs, schemes
+from .servers import Server, parsed, server
+from .shapes import Format, Found, Skipped
+from .swagger import Swagger
+from .text import first_sentence, words
+from .tree import Document
+from .unusable import Unusable
+
+MOST_OPERATIONS = 20_000
+"""Operations of one document; the largest public ones have some 17,000."""
+
+SUMMARY, DESCRIPTION = 200, 600
+"""Characters of a tool's first sentence, and of all that is said about it."""
+
+_TOOLSET = re.compile(r"[a-z][a-z0-9_]{0,29}", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{\+?([^{}/]*)\}")
+_FEW_WORDS = 3
+_NEVER = denied(())
+
+
+def compile_document(
+    raw: bytes | Mapping[str, Any],
+    *,
+    name: str,
+    url: str = "",
+    provider: str = "",
+    overrides: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """Compile OpenAPI 3.0–3.2, Swagger 2.0 or Google Discovery, in JSON, YAML or as a mapping.
+
+    `name` is the toolset's, `provider` whose connections it uses (the same name unless said
+    otherwise), `url` where the document came from: relative servers are resolved against it.
+    Raises `ValetError`: `bad_document`, or `bad_overrides` (see `overrides.py`).
+    """
+    if not _TOOLSET.fullmatch(name):
+        what = (
+            f"{name[:40]!r} is no name for a toolset: lower-case letters, digits and _, 30 at most"
+        )
+        raise ValetError("bad_overrides", what=what)
+    changes = Overrides.read(overrides or {})
+    source = _format(Document(read(raw), base=urldefrag(url).url), url)
+    return _Compiler(source, name, provider or name, url, changes).run()
+
+
+def _format(document: Document, url: str) -> Format:
+    kinds: tuple[type[OpenApi | Discovery], ...] = (OpenApi, Swagger, Discovery)
+    for kind in kinds:
+        if kind.recognises(document):
+            return kind(document, url)
+    what = "it is not OpenAPI 3.0, 3.1 or 3.2, Swagger 2.0 or Google Discovery"
+    raise ValetError("bad_document", what=what)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An operation that can be offered, before it has its name."""
+
+    found: Found
+    base: str
+    server: Server
+    alternatives: tuple[Need, ...]
+
+    @property
+    def path(self) -> str:
+        return urldefrag(self.found.path).url
+
+    @property
+    def writes(self) -> bool:
+        return self.found.method not in SAFE_METHODS
+
+
+class _Compiler:
+    """One document on its way."""
+
+    def __init__(
+        self, source: Format, name: str, provider: str, url: str, changes: Overrides
+    ) -> None:
+        self._source = source
+        self._name = name
+        self._provider = provider
+        self._url = url
+        self._changes = changes
+        self._skipped: list[Skipped] = []
+        self._schemes = schemes(source.schemes())
+        schemas, places = Schemas(source.document), Places.of(self._schemes)
+        self._schemas = schemas
+        self._parameters = Parameters(schemas, places, dotted_labels=source.dotted_labels)
+        self._bodies = Bodies(source.document, schemas, places)
+        self._responses = Responses(source.document)
+
+    def run(self) -> Compiled:
+        placed = self._placed()
+        names = naming.operations(
+            [p.base for p in placed], [p.found.key for p in placed], self._name
+        )
+        narrowness = Narrowness((p.alternatives, p.writes) for p in placed)
+        packer, used = Packer(), set[str]()
+        for name, each in sorted(zip(names, placed, strict=True), key=lambda pair: pair[0]):
+            if self._changes.wanted(name):
+                self._add(packer, name, each, narrowness, used)
+        self._check_changes(names)
+        if not used:
+            raise ValetError("bad_document", what=self._why_empty())
+        return packer.compiled(
+            self._name,
+            self._provider,
+            self._source.meta,
+            self._schemes,
+            tuple(self._skipped),
+            self._notes(placed),
+        )
+
+    def _placed(self) -> list[_Placed]:
+        """Find out what there is and where it lives, without looking into it."""
+        placed: list[_Placed] = []
+        for found in self._source.operations(self._skipped):
+            try:
+                placed.append(self._place(found))
+            except Unusable as reason:
+                self._skipped.append(Skipped(found.key, str(reason)))
+            if len(placed) > MOST_OPERATIONS:
+                what = f"it has more than {MOST_OPERATIONS:,} operations"
+                raise ValetError("bad_document", what=what)
+        return placed
+
+    def _place(self, found: Found) -> _Placed:
+        if found.method not in METHODS:
+            raise Unusable("its method is not one that is called")
+        described = found.described
+        where = self._server(found)
+        if _NEVER.covers(found.method, where.base + urldefrag(found.path).url):
+            raise Unusable("it hands out credentials, so it is never called")
+        base = naming.basis(found.method, found.path, described.operationId)
+        said = self._source.security if described.security is None else described.security
+        return _Placed(found, base, where, needs(said))
+
+    def _server(self, found: Found) -> Server:
+        """Return where it lives; an operation's own server stays, whatever the person sets."""
+        if not found.described.servers and not found.servers:
+            return self._usual_server
+        candidates = (found.described.servers, found.servers, self._source.servers)
+        return server(candidates, self._url, self._changes.variables)
+
+    @cached_property
+    def _usual_server(self) -> Server:
+        if self._changes.server:
+            return parsed(self._changes.server, self._url)
+        return server((self._source.servers,), self._url, self._changes.variables)
+
+    def _add(
+        self, packer: Packer, name: str, placed: _Placed, narrowness: Narrowness, used: set[str]
+    ) -> None:
+        try:
+            operation = self._operation(name, placed, narrowness)
+        except (Unusable, RecursionError, ValueError) as reason:
+            words_for_it = str(reason) if isinstance(reason, Unusable) else "it is not well-formed"
+            self._skipped.append(Skipped(placed.found.key, words_for_it))
+            return
+        change = self._changes.operations.get(name)
+        if change is not None:
+            operation = change.apply(operation)
+        if operation.name in used or len(self._name) + len(operation.name) >= naming.LONGEST:
+            what = f"{operation.name} is taken, or too long with the toolset's name in front"
+            raise ValetError("bad_overrides", what=what)
+        used.add(operation.name)
+        packer.add(operation, placed.server.origin)
+
+    def _operation(self, name: str, placed: _Placed, narrowness: Narrowness) -> Operation:
+        found, described, links = placed.found, placed.found.described, Links()
+        nodes = merged(self._source.document, found.shared, described.parameters)
+        made = self._parameters.arguments(nodes, links)
+        identity = described.operationId if isinstance(described.operationId, str) else ""
+        body, members = self._bodies.body(described.requestBody, f"{self._name}.{identity}", links)
+        path, parameters = _named(placed.path, made, members)
+        alternatives = narrowness.order(placed.alternatives)
+        returns, linked, accept = self._responses.read(described.responses)
+        summary, description = _said(described.summary, described.description, name)
+        return Operation(
+            name,
+            summary,
+            cast(Method, found.method),
+            quote(placed.server.base + path, safe="/{}:@!$&'()*+,;=%~"),
+            parameters,
+            scopes=alternatives[0].scopes if alternatives else frozenset(),
+            description=description,
+            tags=_tags(described.tags),
+            deprecated=described.deprecated is True,
+            body=body,
+            alternatives=alternatives,
+            accept=accept,
+            fixed_query=described.fixed_query,
+            fixed_headers=described.fixed_headers,
+            defs=self._schemas.defs(links),
+            returns=returns,
+            paging=paging(parameters, linked, lambda: self._responses.names(described.responses)),
+        )
+
+    def _check_changes(self, names: list[str]) -> None:
+        """Say which changes are for nothing: a document loses operations, and that is no error."""
+        for name in sorted(self._changes.operations.keys() - set(names)):
+            self._skipped.append(Skipped(name[:64], "a setting names it, and there is none"))
+
+    def _notes(self, placed: list[_Placed]) -> tuple[str, ...]:
+        upgraded = sorted({str(p.server.origin) for p in placed if p.server.upgraded})
+        return tuple(f"It says http; {origin} is called by https." for origin in upgraded)
+
+    def _why_empty(self) -> str:
+        if not self._skipped:
+            return "there is no operation in it that is switched on"
+        return f"none of its operations can be used; of the first, {self._skipped[0].reason}"
+
+
+def _named(
+    path: str, own: list[Parameter], members: list[Parameter]
+) -> tuple[str, tuple[Parameter, ...]]:
+    """Give all arguments their names, and the path those of its placeholders."""
+    placeholders = set(_PLACEHOLDER.findall(path))
+    # A parameter that the path has no place for is no parameter; one that is missing gets one.
+    kept = [p for p in own if p.where != "path" or p.name in placeholders]
+    missing = placeholders - {p.name for p in kept if p.where == "path"}
+    kept = [_undeclared(name) for name in sorted(missing)] + kept + members
+    names = naming.arguments([(p.where, p.name) for p in kept])
+    in_path = {p.name: name for p, name in zip(kept, names, strict=True) if p.where == "path"}
+    template = _PLACEHOLDER.sub(lambda match: f"{{{in_path[match[1]]}}}", path)
+    if "{" in (literal := _PLACEHOLDER.sub("", path)) or "}" in literal:
+        raise Unusable("its path is not well-formed")
+    return template, tuple(
+        p if p.name == name else replace(p, name=name, wire_name=p.name)
+        for p, name in zip(kept, names, strict=True)
+    )
+
+
+def _undeclared(name: str) -> Parameter:
+    return Parameter(name, "path", {"type": "string"}, "", required=True, style="simple")
+
+
+def _said(summary: object, description: object, name: str) -> tuple[str, str]:
+    """Return the sentence by which a model chooses, and all that is said.
+
+    A summary of a word or two says less than the first sentence of the description.
+    """
+    short, long = words(summary, SUMMARY), words(description, DESCRIPTION)
+    if short.count(" ") + 1 >= _FEW_WORDS:
+        return short.rstrip("."), long
+    first = first_sentence(long, SUMMARY)
+    if not short or not first:
+        return short.rstrip(".") or first or name.replace("_", " ").capitalize(), long
+    known = short.lower() in first.lower()
+    return first if known else first_sentence(f"{short}: {first}", SUMMARY), long
+
+
+def _tags(listed: object) -> tuple[str, ...]:
+    if not isinstance(listed, list):
+        return ()
+    return tuple(words(tag, 60) for tag in listed[:8] if isinstance(tag, str))
