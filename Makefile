@@ -80,10 +80,13 @@ $(STAMPS)/dev: $(STAMPS)/install
 	touch $@
 
 # No install script runs but that of `node`, which fetches its binary from the registry:
-# oidc-provider wants a newer Node.js than Debian has.
+# oidc-provider wants a newer Node.js than Debian has. Of GitHub's documents one is used; the others
+# are half a gigabyte.
 $(STAMPS)/npm: $(PROVIDER)/package.json $(wildcard $(PROVIDER)/package-lock.json)
 	mkdir -p $(NPM) $(STAMPS)
 	cp $^ $(NPM)/
 	cd $(NPM) && npm ci --ignore-scripts --no-audit --no-fund && npm rebuild node
+	cd $(NPM)/node_modules/@octokit/openapi/generated && \
+		find . -name '*.json' ! -name api.github.com.json -delete
 	$(NPM)/node_modules/node/bin/node --version
 	touch $@
