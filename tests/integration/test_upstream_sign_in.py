@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from oauth_harness import oidc_provider
 from upstream_server import UpstreamServer, claims_of
-from upstream_world import JANE, UpstreamWorld, upstream_world
+from upstream_world import UpstreamWorld, upstream_world
 
 from jupyter_valet.broker.elicitation import NeedsAuthorization
 

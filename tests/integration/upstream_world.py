@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from oauth_harness import Browser, Clock
 
@@ -79,6 +80,20 @@ class UpstreamWorld:
         assert ended is not None
         return ended
 
+    async def type_key(self, provider: str, tool: str, key: str, caller: Caller = JANE) -> None:
+        """Be asked for a key by `tool`, and type it."""
+        try:
+            await self.call(tool, caller=caller)
+        except NeedsAuthorization as needs:
+            transaction = self.transactions.create(
+                caller, provider=provider, scopes=needs.scopes, reason=needs.reason
+            )
+        where = {"transaction": transaction.id, "principal": caller.principal, "origin": ORIGIN}
+        facts = await self.consent.open(where)
+        assert facts["step"] == "api_key"
+        form = urlencode({"nonce": facts["nonce"], "api_key": key, "label": "mine"})
+        await self.consent.save({**where, "form": form})
+
     def actions(self, name: str = "") -> list[dict[str, Any]]:
         return [event for event in self.events if event["action"].startswith(name)]
 
@@ -104,7 +119,15 @@ async def upstream_world(
     browser = Browser({"login": "jane", "password": "pw"})
     try:
         async with upstreams(
-            vault, audit, oauth, connections, Access(connections), profiles, servers, ()
+            vault,
+            audit,
+            oauth,
+            connections,
+            Access(connections),
+            profiles,
+            servers,
+            taken=(),
+            folder=folder / "programs",
         ) as source:
             world = UpstreamWorld(source, consent, transactions, browser)
             world.events = events

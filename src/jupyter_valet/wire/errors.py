@@ -141,6 +141,12 @@ _KINDS = [
         "The tool's result says more.",
     ),
     ErrorKind(
+        "program_failed",
+        502,
+        "The program of {provider} ended soon after its start.",
+        "What it said is in {log}; it may be started again in {seconds} seconds.",
+    ),
+    ErrorKind(
         "upstream_tool_failed",
         502,
         "The tool of {provider} says that it failed.",

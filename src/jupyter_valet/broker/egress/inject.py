@@ -35,6 +35,11 @@ def into(request: Request, placement: Placement, credential: Secret) -> tuple[st
     return request.url, headers
 
 
+def as_variable(name: str, credential: Secret) -> dict[str, str]:
+    """Return the environment of a program that finds its key in the variable `name`."""
+    return {name: reveal(credential)}
+
+
 def fake(like: Secret | None = None) -> Secret:
     """Return a random credential of the same shape, and of at least 32 characters.
 

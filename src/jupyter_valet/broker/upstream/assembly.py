@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..audit import Audit
@@ -15,6 +16,7 @@ from .calling import Visits
 from .directory import Directory
 from .discovery import Discovery
 from .listings import Listings
+from .program import Programs, Restarts
 from .questions import Questions
 from .reach import Reach
 from .sessions import Sessions
@@ -34,14 +36,15 @@ async def upstreams(
     profiles: dict[str, Profile],
     configured: Mapping[str, Mapping[str, Any]],
     taken: Iterable[str],
+    folder: Path,
 ) -> AsyncIterator[Upstreams]:
     """Return the source of upstream tools, and end what it started afterwards.
 
-    Adds the servers' providers to `profiles`. Raises `ValetError("bad_request")` for a setting that
-    is wrong.
+    Adds the servers' providers to `profiles`; `folder` is where programs have theirs. Raises
+    `ValetError("bad_request")` for a setting that is wrong.
     """
     directory = Directory(vault, audit, Discovery(oauth), profiles, configured, taken)
-    sessions, reach = Sessions(), Reach()
+    sessions, reach = Sessions(), Reach(Programs(folder, Restarts()))
     visits = Visits(directory, access, connections, sessions, reach, audit, Questions(audit))
     source = Upstreams(directory, Listings(vault, audit), visits)
     reach.on_change = source.outdated

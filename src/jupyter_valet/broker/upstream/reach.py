@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Literal
 
+from ...wire.errors import ValetError
 from ..catalogue import Call
 from ..egress import Request
-from ..egress.dial import Pools
-from ..egress.inject import Watches
+from ..egress.dial import Destination, Pools
+from ..egress.inject import Watches, as_variable
 from ..policy.access import Use
+from ..secret import Secret
 from .facts import NOWHERE
-from .session import Session, over_http
+from .program import Programs
+from .session import Entered, Session, over_http
 from .settings import Server
 from .tools import UpstreamTool
 from .transport import UpstreamTransport, Way
@@ -25,20 +28,43 @@ OnChange = Callable[[Server, str], None]
 class Reach:
     """Opens sessions, and says in the egress's terms what a call would send."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: Programs) -> None:
+        self._programs = programs
         self._pools = Pools(None)
         self._watches = Watches()
         self.on_change: OnChange = lambda server, sharer: None
 
-    def session(self, way: Way) -> Session:
-        """Begin a session for one caller at one server."""
+    async def session(self, way: Way) -> Session:
+        """Begin a session for one caller at one server.
+
+        Raises what the way's credential raises, and `ValetError` for a program that keeps ending.
+        """
         troubles = Troubles()
-        transport = UpstreamTransport(way, self._pools, self._watches, troubles)
+        entered = await self._entered(way, troubles)
         return Session(
             way.server.words,
-            over_http(way.server.url, transport),
+            entered,
             troubles,
-            lambda: self.on_change(way.server, way.principal),
+            on_tools_changed=lambda: self.on_change(way.server, way.principal),
+            gone=lambda: self._gone(way.server),
+        )
+
+    def _gone(self, server: Server) -> ValetError:
+        if server.command:
+            return self._programs.failed(server)
+        return ValetError("provider_unreachable", provider=server.words)
+
+    async def _entered(self, way: Way, troubles: Troubles) -> Entered:
+        server = way.server
+        if server.url:
+            transport = UpstreamTransport(way, self._pools, self._watches, troubles)
+            return over_http(server.url, transport)
+        if way.credential is None:
+            return self._programs.entered(server, {}, None, troubles)
+        key: Secret = await way.credential(None)
+        reflection = self._watches.of(Destination(way.principal, NOWHERE, loopback=False), key)
+        return self._programs.entered(
+            server, as_variable(server.key_env, key), reflection, troubles
         )
 
     def use(self, server: Server, tool: UpstreamTool, call: Call) -> Use:

@@ -72,11 +72,13 @@ class Session:
         transport: Entered,
         troubles: Troubles,
         on_tools_changed: Callable[[], None],
+        gone: Callable[[], ValetError],
     ) -> None:
         self._words = words
         self._transport = transport
         self._troubles = troubles
         self._on_tools_changed = on_tools_changed
+        self._gone = gone
         self._elicited: Elicited | None = None
         self._client: Client | None = None
         self._opened = asyncio.Event()
@@ -102,7 +104,7 @@ class Session:
         except TimeoutError:
             self._closing.set()
             self._task.cancel()
-            raise ValetError("provider_unreachable", provider=self._words) from None
+            raise self._gone() from None
         if self._failure is not None:
             raise self._told(self._failure)
 
@@ -239,7 +241,7 @@ class Session:
     @property
     def _connected(self) -> Client:
         if self._client is None or not self.alive:
-            raise ValetError("provider_unreachable", provider=self._words)
+            raise self._gone()
         return self._client
 
     @contextlib.asynccontextmanager
@@ -254,21 +256,22 @@ class Session:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if isinstance(error, MCPError):
-            return self._troubles.of(error) or _lost(self._words, error)
+            return self._troubles.of(error) or self._lost(error)
         if isinstance(error, ValetError):
             return error
         if isinstance(error, OSError):
-            return ValetError("provider_unreachable", provider=self._words)
+            return self._gone()
         return ValetError(
             "upstream_protocol", provider=self._words, what=describe(error).partition(" at ")[0]
         )
 
-
-def _lost(words: str, error: MCPError) -> Exception:
-    """Return the server's own error, unless it is the SDK's for a server that does not answer."""
-    if error.error.code in (REQUEST_TIMEOUT, CONNECTION_CLOSED):
-        return ValetError("provider_unreachable", provider=words)
-    return error
+    def _lost(self, error: MCPError) -> Exception:
+        """Return the server's own error, unless it is the SDK's for one that does not answer."""
+        if error.error.code == CONNECTION_CLOSED:
+            self._closing.set()  # whoever calls next begins another session
+        if error.error.code in (REQUEST_TIMEOUT, CONNECTION_CLOSED):
+            return self._gone()
+        return error
 
 
 def over_http(url: str, transport: httpx2.AsyncBaseTransport) -> Entered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 
 from .session import Session
@@ -38,17 +38,19 @@ class Sessions:
         self._closing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
-    async def lease(self, key: Hashable, opened: Callable[[], Session]) -> AsyncIterator[Session]:
+    async def lease(
+        self, key: Hashable, begun: Callable[[], Awaitable[Session]]
+    ) -> AsyncIterator[Session]:
         """Have a session for `key` to oneself; `opened` starts one.
 
         The session that was used last comes first: a server of 2025-11-25 may remember things in
-        it. Raises what `Session.opened` raises.
+        it. Raises what `begun` and `Session.opened` raise.
         """
         held = self._held[key]
         held.users += 1
         try:
             async with held.turn:
-                session = self._free(held) or opened()
+                session = self._free(held) or await begun()
                 try:
                     await session.opened()
                     yield session
