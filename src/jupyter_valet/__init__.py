@@ -12,6 +12,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .kernel.clients import async_client, client, env, libraries, session
     from .kernel.functions.decorator import tool
     from .kernel.functions.tool import Progress, ToolError
     from .kernel.tools import Tools
@@ -22,7 +23,12 @@ __all__ = [
     "Progress",
     "ToolError",
     "__version__",
+    "async_client",
+    "client",
+    "env",
+    "libraries",
     "load_ipython_extension",
+    "session",
     "tool",
     "tools",
     "unload_ipython_extension",
@@ -55,6 +61,11 @@ _LAZY = {
     "tool": "functions.decorator",
     "Progress": "functions.tool",
     "ToolError": "functions.tool",
+    "client": "clients",
+    "async_client": "clients",
+    "session": "clients",
+    "env": "clients",
+    "libraries": "clients",
 }
 """Public names of the kernel side, and where they are."""
 

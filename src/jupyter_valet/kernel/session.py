@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..wire import capability, env, routes
+from ..wire import capability, egress, env, routes
+from ..wire.egress import EgressView
 from ..wire.errors import RemoteError, ValetError
 from ..wire.functions import Calls, Function, Report
 from ..wire.views import (
@@ -30,7 +31,7 @@ from . import mcp
 from .flow import End, Look, Pause, Post, Step
 from .transport import Answer, Lost, Request, Stop, Stopped, Transport, never
 
-V = TypeVar("V", Calls, ConnectionView, ConnectReply, StatusView, TransactionView)
+V = TypeVar("V", Calls, ConnectionView, ConnectReply, EgressView, StatusView, TransactionView)
 
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|localhost|::1")
 _QUICK = 3.0
@@ -160,6 +161,10 @@ class Session:
                 return found
             params = {"cursor": cursor}
         raise ValetError("protocol_error", what="the list of tools has no end")
+
+    def egress(self, provider: str) -> EgressView:
+        """Return where a provider's credential may go. Raises `ValetError`."""
+        return _parsed(EgressView, self._get(f"{egress.ROUTE}/{quote(provider, safe='')}"))
 
     def close(self) -> None:
         """Drop the idle connections; the session can be used again."""
