@@ -13,18 +13,16 @@ from .route import Route, from_upstream
 
 def session(route: Route) -> Any:
     """Return a `requests.Session` whose requests to the provider go by way of the broker."""
-    return _session_class()(route)
+    return _session_class(imported("requests"))(route)
 
 
 def adapter(route: Route) -> Any:
     """Return the adapter alone, for a session of somebody else's."""
-    return _adapter_class()(route)
+    return _adapter_class(imported("requests"), imported("urllib3"))(route)
 
 
 @lru_cache(maxsize=1)
-def _session_class() -> Any:
-    requests = imported("requests")
-
+def _session_class(requests: Any) -> Any:
     class BrokerSession(requests.Session):  # type: ignore[misc]
         """A session with a base URL: the provider's API."""
 
@@ -45,9 +43,7 @@ def _session_class() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _adapter_class() -> Any:
-    requests, urllib3 = imported("requests"), imported("urllib3")
-
+def _adapter_class(requests: Any, urllib3: Any) -> Any:
     class QuietConnection(urllib3.connection.HTTPConnection):  # type: ignore[misc]
         """Prints no headers, whatever `http.client.HTTPConnection.debuglevel` says."""
 
