@@ -160,7 +160,6 @@ THE_SDKS = {
     "initialize": request("initialize"),
     "a method nobody has": request("no/such"),
     "a method of the revision that is not offered": request("prompts/list"),
-    "a stream of news": request("subscriptions/listen", notifications={}),
     "no body": replace(call(), body=b""),
     "no JSON": replace(call(), body=b"{"),
     "JSON and more": replace(call(), body=json.dumps(call().message).encode() + b"x"),
@@ -336,6 +335,14 @@ def read_here(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr("jupyter_valet.broker.mcp.endpoint.read", noted)
     return taken
+
+
+async def test_a_stream_of_news_is_the_sdks(both: Both) -> None:
+    """subscriptions: `subscriptions/listen` is one long answer, for which the SDK has the means."""
+    sent = request("subscriptions/listen", notifications={"toolsListChanged": True})
+    headers = [(name.encode(), value.encode()) for name, value in sent.headers]
+    scope = {"method": "POST", "headers": headers}
+    assert inbound.read(scope, sent.bytes(), lambda name: None) is None
 
 
 @pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "nobody signed in"])

@@ -77,6 +77,11 @@ class GuardedHttp(HttpToolsProtocol):
         self._overhead = 0
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Send the answer now: whoever waits for it need not wait for the next turn, too."""
+        cast("JoinedWrites", self.transport).flush()
+        super().on_response_complete()
+
     def _look(self, before: int) -> None:
         """Cut a client that has not finished what it was at when we looked last."""
         arriving = self.cycle is not None and self.cycle.more_body and OWN_PACE not in self.scope

@@ -28,18 +28,19 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Send `data`, in this turn of the loop or right after it."""
         if not self._parts:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._parts.append(data)
         self._size += len(data)
         if self._size >= _ENOUGH:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         """Close the connection once everything is sent."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what there is."""
         if self._parts:
             data = b"".join(self._parts)
             self._parts.clear()

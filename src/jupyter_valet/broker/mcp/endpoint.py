@@ -35,7 +35,7 @@ from .elicit import HOLD, Asking
 from .exchange import of_sdk
 from .handlers import Handlers
 from .inbound import is_single, read
-from .presence import PRESENCE, Presence
+from .presence import PRESENCE, Presence, Watched
 from .single import Singles
 from .state import boundary
 
@@ -140,7 +140,7 @@ class Endpoint:
 
     async def _single(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
         arrived = await Arrived.of(receive)
-        presence = Presence(arrived.replay)
+        presence = Watched(arrived.replay)
         inbound = None
         if arrived.body is not None:
             inbound = read(scope, arrived.body, lambda name: self._handlers.schema(caller, name))

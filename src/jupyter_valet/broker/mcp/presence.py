@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,12 +20,13 @@ class Gone(Exception):
     """Nobody waits for the answer any more, so the call is not made."""
 
 
-class Presence:
-    """Notes the disconnect of one HTTP request, as it passes by or in `watching`.
+AT_ONCE = 0.02
+"""Seconds in which most calls are over. A task that waits for the disconnect would cost them more
+than their answer, so there is none before."""
 
-    Of the ways in which the SDK answers, only the one that may become a stream cancels the handler
-    on a disconnect (PS-06); for the others it is noticed here alone.
-    """
+
+class Presence:
+    """Notes the disconnect of one HTTP request whose messages somebody else receives."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -42,14 +44,41 @@ class Presence:
         if self._gone:
             raise Gone
 
+
+class Watched(Presence):
+    """The same for a request whose body was read, so that nobody else receives any more."""
+
+    def __init__(self, receive: Receive) -> None:
+        super().__init__(receive)
+        self._watch: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """Raise `Gone` when the client has disconnected, as far as the event loop knows."""
+        if self._watch is None:
+            self._look()
+        super().check()
+
     async def watching(self, answer: Awaitable[None]) -> None:
         """Await `answer`, which does not receive, and cancel it when the client goes (PS-06)."""
         with anyio.CancelScope() as scope:
-            watch = asyncio.create_task(self._cancel_when_gone(scope))
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(AT_ONCE, self._begin_to_watch, scope)
             try:
                 await answer
             finally:
-                watch.cancel()
+                timer.cancel()
+                if self._watch is not None:
+                    self._watch.cancel()
+
+    def _look(self) -> None:
+        """Take one step of receiving: that of a client that has gone returns, any other waits."""
+        receiving = self.receive()
+        with contextlib.suppress(StopIteration):
+            receiving.send(None)
+        receiving.close()
+
+    def _begin_to_watch(self, scope: anyio.CancelScope) -> None:
+        self._watch = asyncio.create_task(self._cancel_when_gone(scope))
 
     async def _cancel_when_gone(self, scope: anyio.CancelScope) -> None:
         while not self._gone:

@@ -33,7 +33,7 @@ from .handlers import LISTS, Handlers
 from .inbound import Inbound
 from .kept import Kept
 from .patience import Patience, Send
-from .presence import Presence
+from .presence import Watched
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Singles:
         self._server_info = server_info
         self._lists: Kept[ListToolsResult, bytes] = Kept(LISTS)
 
-    async def serve(self, inbound: Inbound, caller: Caller, presence: Presence, send: Send) -> None:
+    async def serve(self, inbound: Inbound, caller: Caller, presence: Watched, send: Send) -> None:
         """Answer `inbound`; the call is cancelled when the client goes (PS-06)."""
         patience = Patience(send)
         with patience.running():
@@ -94,9 +94,9 @@ class Singles:
     def _wire(self, inbound: Inbound, result: Result) -> bytes:
         """Return a result as the revision has it, signed with who answers (PS-04)."""
         dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        shaped = serialize_server_result(inbound.method, inbound.version, dumped)
-        shaped["_meta"] = {**(shaped.get("_meta") or {}), SERVER_INFO_META_KEY: self._server_info}
-        return _json(shaped)
+        wire = serialize_server_result(inbound.method, inbound.version, dumped)
+        wire["_meta"] = {**wire.get("_meta", {}), SERVER_INFO_META_KEY: self._server_info}
+        return _json(wire)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Single:
 
     inbound: Inbound
     caller: Caller
-    presence: Presence
+    presence: Watched
     patience: Patience
     modern: bool = True
     can_push: bool = False
