@@ -6,23 +6,28 @@ indicators and dynamic registration.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp_types import CallToolResult, TextContent
 from oauth_harness import oidc_provider
 from upstream_server import UpstreamServer, claims_of
-from upstream_world import UpstreamWorld, upstream_world
+from upstream_world import JANE, ORIGIN, UpstreamWorld, upstream_world
 
 from jupyter_valet.broker.elicitation import NeedsAuthorization
+from jupyter_valet.broker.upstream.calling import MOST_STEPS
+from jupyter_valet.wire.errors import ValetError
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with oidc_provider(tmp_path_factory.mktemp("oidc"), ["http://127.0.0.1:1/x"]) as running:
+    with oidc_provider(tmp_path_factory.mktemp("oidc"), [f"{ORIGIN}valet/callback/up"]) as running:
         yield running
 
 
@@ -55,3 +60,157 @@ async def test_the_call_that_asked_finishes_after_the_sign_in(
     claims = claims_of(server.tokens[-1])
     assert claims["aud"] == server.url, "the token is for this server alone (RFC 8707)"
     assert {event["action"] for event in world.events} >= {"connection.made", "connection.used"}
+
+
+def entry(server: UpstreamServer, **more: Any) -> dict[str, Any]:
+    return {"up": {"url": server.url, "loopback": True, **more}}
+
+
+async def test_the_client_was_registered_for_this_issuer_and_is_used_again(
+    world: UpstreamWorld, server: UpstreamServer, issuer: str
+) -> None:
+    """CL-08: a registration is kept with its issuer; the next sign-in needs no other."""
+    await world.signed_in_call("up_connect")
+    (registration,) = world.vault.list("oauth_registration")
+    assert registration.meta["issuer"] == issuer
+    first = claims_of(server.tokens[-1])["client_id"]
+    assert registration.meta["client_id"] == first
+    await world.connections.end("jane", world.connections.views("jane")[0].id, revoke=False)
+    await world.signed_in_call("up_connect")
+    assert claims_of(server.tokens[-1])["client_id"] == first
+
+
+async def test_a_client_that_was_registered_beforehand_comes_first(
+    tmp_path: Path, server: UpstreamServer
+) -> None:
+    """CL-05: pre-registered, then documents, then registration."""
+    async with upstream_world(tmp_path, entry(server, client_id="valet-public")) as world:
+        await world.signed_in_call("up_connect")
+        assert claims_of(server.tokens[-1])["client_id"] == "valet-public"
+        assert world.vault.list("oauth_registration") == []
+
+
+async def test_a_refused_token_is_refreshed_silently_also_after_a_restart(
+    tmp_path: Path, server: UpstreamServer
+) -> None:
+    """CL-18: no browser, and no refresh token at paths of the server's that were guessed at."""
+    async with upstream_world(tmp_path, entry(server)) as world:
+        await world.signed_in_call("up_connect")
+        server.refusing.add(server.tokens[-1])
+        assert (await world.call("up_echo_back", {"text": "a"})).data == {"said": "a"}
+        server.refusing.add(server.tokens[-1])
+    async with upstream_world(tmp_path, entry(server)) as world:
+        assert (await world.call("up_echo_back", {"text": "b"})).data == {"said": "b"}
+        assert len(set(server.tokens)) == 3
+        assert [event["action"] for event in world.events].count("connection.refreshed") == 1
+    assert all(
+        head.get("content-type") != "application/x-www-form-urlencoded" for head in server.seen
+    )
+
+
+async def test_a_sign_in_that_is_refused_for_good_is_asked_for_once(
+    world: UpstreamWorld, server: UpstreamServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """L17: one forced refresh, then the person."""
+    await world.signed_in_call("up_connect")
+    monkeypatch.setattr(server, "_good", lambda authorization: False)
+    before = len(server.seen)
+    with pytest.raises(NeedsAuthorization, match="up") as needs:
+        await world.call("up_echo_back", {"text": "a"})
+    assert "wants a sign-in" in needs.value.reason
+    assert len(server.seen) - before <= 4
+
+
+async def test_more_is_asked_for_with_what_there_was(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """CL-16, CL-17: the union, and the challenge is believed."""
+    await world.signed_in_call("up_connect")
+    server.needed["echo-Back"] = "api:write"
+    with pytest.raises(NeedsAuthorization) as needs:
+        await world.call("up_echo_back", {"text": "a"})
+    assert needs.value.scopes == {"api:read", "api:write"}
+    await world.sign_in(needs.value)
+    assert (await world.call("up_echo_back", {"text": "a"})).data == {"said": "a"}
+    assert set(claims_of(server.tokens[-1])["scope"].split()) >= {"api:read", "api:write"}
+
+
+async def test_a_server_that_wants_ever_more_is_not_followed_for_ever(
+    world: UpstreamWorld, server: UpstreamServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CL-17: retries are few."""
+    await world.signed_in_call("up_connect")
+    wanted = iter(range(1000))
+    monkeypatch.setattr(
+        server,
+        "_missing",
+        lambda headers, body: f"more-{next(wanted)}" if b"tools/call" in body else "",
+    )
+    for _ in range(MOST_STEPS):
+        with pytest.raises(NeedsAuthorization):
+            await world.call("up_echo_back", {"text": "a"})
+    with pytest.raises(ValetError) as enough:
+        await world.call("up_echo_back", {"text": "a"})
+    assert enough.value.code == "scope_missing"
+
+
+async def test_another_issuer_is_another_provider(
+    tmp_path_factory: pytest.TempPathFactory, world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """CL-08, CL-15: what the first authorization server issued never reaches the second."""
+    await world.signed_in_call("up_connect")
+    old = server.tokens[-1]
+    with oidc_provider(tmp_path_factory.mktemp("second"), []) as second:
+        server.issuer = second
+        with pytest.raises(NeedsAuthorization) as needs:
+            await world.call("up_echo_back", {"text": "a"})
+        assert world.profiles["up"].issuer == second
+        assert world.connections.find("jane", "up") == []
+        (view,) = world.connections.views("jane")
+        assert view.status == "needs_login"
+        await world.sign_in(needs.value)
+        server.tokens.clear()
+        assert (await world.call("up_echo_back", {"text": "a"})).data == {"said": "a"}
+        assert old not in server.tokens
+        issuers = {record.meta["issuer"] for record in world.vault.list("oauth_registration")}
+        assert len(issuers) == 2
+    assert [event["provider"] for event in world.actions("upstream.changed")] == ["up"]
+
+
+async def test_calls_do_not_wait_for_each_other(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """The SDK's OAuth client holds a lock over the whole request; here is none."""
+    await world.signed_in_call("up_connect")
+    together = asyncio.Barrier(3)
+
+    async def slow(context: Any, params: Any) -> Any:
+        await asyncio.wait_for(together.wait(), 20)
+        return CallToolResult(content=[TextContent(text="met")])
+
+    server.handlers["echo-Back"] = slow
+    calls = [world.call("up_echo_back", {"text": str(i)}) for i in range(3)]
+    assert {(await call).data for call in asyncio.as_completed(calls)} == {"met"}
+
+
+async def test_a_connection_is_its_person_s_alone(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """R129: neither the token nor the list of one person is another's."""
+    await world.signed_in_call("up_connect")
+    other = replace(JANE, principal="amara", kernel_id="k2")
+    assert world.source.find(other, "up_echo_back") is None
+    with pytest.raises(NeedsAuthorization):
+        await world.call("up_connect", caller=other)
+
+
+async def test_the_token_is_sent_in_the_header_and_nowhere_else(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """CL-14, ES-21: a token in no query, no log of ours and no event."""
+    await world.signed_in_call("up_connect")
+    token = server.tokens[-1]
+    for head in server.seen:
+        for name, value in head.items():
+            assert token not in value or name == "authorization"
+    assert token not in repr(world.events)

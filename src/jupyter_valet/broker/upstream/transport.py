@@ -152,7 +152,8 @@ class UpstreamTransport(httpx2.AsyncBaseTransport):
             answer.close()
             said = challenge(", ".join(answer.headers.getall("WWW-Authenticate", [])))
             refused = Refused(status, said)
-            retry = credential if status == 401 and again else None
+            # Only what somebody waits for is worth a new token: not the end of a session.
+            retry = credential if status == 401 and again and message.id is not None else None
             return _Answer(refused=refused, rejected=retry)
         if status >= 500 or status == 429:
             raise ValetError("upstream_error", provider=self._way.server.words, status=status)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from mcp.shared.exceptions import MCPError
@@ -23,12 +22,13 @@ _MEMBER = "jupyter-valet/trouble"
 _MOST = 256
 
 
-@dataclass(frozen=True)
 class Refused(Exception):
     """The server refused the credential, or wants one (401), or more of one (403)."""
 
-    status: int
-    challenge: Challenge
+    def __init__(self, status: int, challenge: Challenge) -> None:
+        self.status = status
+        self.challenge = challenge
+        super().__init__(f"status {status}")
 
 
 class SessionLost(Exception):
