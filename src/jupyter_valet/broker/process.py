@@ -168,6 +168,8 @@ class Broker:
 
     async def _ready(self) -> Services:
         """Wait for the services; say why when they cannot come."""
+        if self._services is not None:  # awaiting what has happened costs a turn of the loop, too
+            return self._services
         await self._started.wait()
         if self._trouble is not None:
             raise self._trouble
