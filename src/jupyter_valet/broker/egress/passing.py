@@ -2,7 +2,7 @@
 
 A body that is not kept whole cannot be withheld whole. So a piece leaves only when nothing at its
 end begins the credential in any form that `reflection` knows; when the credential is complete,
-nobody gets its last part, nor its first. Of an encoded credential at most `_LETTERS - 1` letters
+nobody gets its last part, nor its first. Of an encoded credential at most `_LETTERS` letters
 can have left before its beginning is recognised, so an upstream that can be made to send one letter
 at a time tells those, and no more, however often it is asked (R108, R142).
 """
@@ -68,10 +68,9 @@ class Passing:
     def _look(self, piece: bytes, *, last: bool) -> int:
         begun = self._plain.read(piece)
         for round_ in self._rounds:
-            before = piece
             piece, begun_here = round_.read(piece, last=last)
             begun = max(begun, begun_here)
-            if not round_.differs and piece == before:
+            if not round_.differs:
                 break  # what changes nothing here changes nothing in the rounds after it
         return begun
 
@@ -88,7 +87,7 @@ class _Round:
     def read(self, piece: bytes, *, last: bool) -> tuple[bytes, int]:
         """Return the piece unescaped, and how many letters of a needle it ends with."""
         undone = self._layer.feed(piece, last=last)
-        if not self.differs and self._layer.changed:
+        if not self.differs and self._layer.touched:
             self.differs = True
             return undone, self._reading.read(self._recent + undone)
         if self.differs:

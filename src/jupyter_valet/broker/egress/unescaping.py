@@ -15,11 +15,13 @@ LONGEST = 48
 """Bytes of the longest escape that is put together across pieces."""
 
 _BACKSLASH = re.compile(rb"\\(?:u\{?([0-9A-Fa-f]{1,6})\}?|x([0-9A-Fa-f]{2})|([0-7]{3}))")
+# Not `html.unescape` of all of it: a picture or an archive would have to become text first.
+_ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9A-Fa-f]+|[A-Za-z][A-Za-z0-9]{0,31});?")
 # What may be the beginning of an escape, at the end of a piece.
 _BEGUN = {
     b"\\": re.compile(rb"\\(?:u(?:\{?[0-9A-Fa-f]{0,6})?|x[0-9A-Fa-f]?|[0-7]{0,2})?\Z"),
     b"%": re.compile(rb"%[0-9A-Fa-f]?\Z"),
-    b"&": re.compile(rb"&[^\t\n\f <&;]{0,46}\Z"),
+    b"&": re.compile(rb"&(?:#[0-9]{0,40}|#[xX][0-9A-Fa-f]{0,40}|[A-Za-z][A-Za-z0-9]{0,31})?\Z"),
 }
 
 
@@ -35,8 +37,8 @@ class Layer:
 
     def __init__(self) -> None:
         self._held = dict.fromkeys(_STEPS, b"")
-        self.changed = False
-        """Whether anything was escaped so far."""
+        self.touched = False
+        """Whether anything was escaped so far, or is about to be."""
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
         """Return what can be read now; an escape that is not complete waits for the next piece."""
@@ -46,7 +48,7 @@ class Layer:
             self._held[mark] = text[cut:]
             text = text if cut == len(text) else text[:cut]
             piece = step(text)
-            self.changed = self.changed or piece != text
+            self.touched = self.touched or bool(self._held[mark]) or piece != text
         return piece
 
 
@@ -69,7 +71,11 @@ def _percent(data: bytes) -> bytes:
 def _entities(data: bytes) -> bytes:
     if b"&" not in data:
         return data
-    return html.unescape(data.decode("utf-8", "replace")).encode("utf-8", "replace")
+    return _ENTITY.sub(_named, data)
+
+
+def _named(match: re.Match[bytes]) -> bytes:
+    return html.unescape(match[0].decode("ascii")).encode("utf-8", "replace")
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:

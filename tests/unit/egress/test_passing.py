@@ -1,0 +1,166 @@
+"""A body on its way: what would be found in the whole is found, before enough of it has left."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_valet.broker.egress.passing import _MOST_HELD, Found, Passing
+from jupyter_valet.broker.egress.reflection import Reflection
+from jupyter_valet.broker.egress.unescaping import Layer, unescape
+
+TOKEN = b"gho_16C7e42F-292c6912E7710c.838347Ae178B4a"
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "verbatim": lambda t: t,
+    "upper": bytes.upper,
+    "reversed": lambda t: t[::-1],
+    "hex": lambda t: t.hex().encode(),
+    "base64": base64.b64encode,
+    "base64 +1": lambda t: base64.b64encode(b"k" + t + b"zz"),
+    "base64 +2": lambda t: base64.b64encode(b"kk" + t + b"z"),
+    "urlsafe": lambda t: base64.urlsafe_b64encode(b"Bearer " + t),
+    "base32": lambda t: base64.b32encode(b"ab" + t),
+    "percent": lambda t: "".join(f"%{b:02x}" for b in t).encode(),
+    "entities": lambda t: "".join(f"&#x{b:x};" for b in t).encode(),
+    "decimal entities": lambda t: "".join(f"&#{b};" for b in t).encode(),
+    "u": lambda t: "".join(f"\\u{b:04X}" for b in t).encode(),
+    "u braces": lambda t: "".join(f"\\u{{{b:x}}}" for b in t).encode(),
+    "octal": lambda t: "".join(f"\\{b:03o}" for b in t).encode(),
+    "spaces": lambda t: b" ".join(bytes([b]) for b in t),
+    "codes": lambda t: str(list(t)).encode(),
+    "utf-16": lambda t: t.decode().encode("utf-16"),
+    "percent of entities": lambda t: "".join(f"%26%23{b}%3B" for b in t).encode(),
+    "half escaped": lambda t: t[:20] + "".join(f"%{b:02x}" for b in t[20:]).encode(),
+}
+
+
+def pieces(data: bytes, sizes: Iterator[int]) -> Iterator[bytes]:
+    while data:
+        size = next(sizes)
+        yield data[:size]
+        data = data[size:]
+
+
+def always(size: int) -> Iterator[int]:
+    while True:
+        yield size
+
+
+def passed(reflection: Reflection, parts: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Return what left, and whether the credential was found."""
+    passing, left = Passing(reflection), bytearray()
+    try:
+        for part in parts:
+            left += passing.feed(part)
+        left += passing.end()
+    except Found:
+        return bytes(left), True
+    return bytes(left), False
+
+
+def begun(left: bytes, form: bytes) -> int:
+    """Return how much of `form` stands at the end of `left`."""
+    return max(n for n in range(len(form) + 1) if left.endswith(form[:n]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 41, 64, 1000])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_no_form_of_the_credential_leaves(form: Callable[[bytes], bytes], size: int) -> None:
+    """R93–R108: however the body is cut, it breaks off before the form has told anything.
+
+    Forty letters are a credential; five of them are not.
+    """
+    written = form(TOKEN)
+    body = b'{"before": "' + b"x" * 50 + b'", "a": "' + written + b'"} tail' + b"y" * 5000
+    left, found = passed(Reflection(TOKEN), pieces(body, always(size)))
+    assert found
+    per_letter = -(-len(written) // len(TOKEN))
+    other = form(bytes(b ^ 1 for b in TOKEN))
+    around = next(n for n, (a, b) in enumerate(zip(written, other, strict=False)) if a != b)
+    assert begun(left, written) - around <= 5 * per_letter
+
+
+def test_the_last_letter_alone_in_a_piece_tells_nobody_the_others() -> None:
+    """R142: who can guess one letter must not be given the rest."""
+    parts = iter([b"[" + TOKEN[:-1], TOKEN[-1:] + b"]"])
+    assert passed(Reflection(TOKEN), parts) == (b"", True)
+
+
+@pytest.mark.parametrize("padding", [b" " * 3_000, b"\0" * 30_000], ids=["spaces", "zeros"])
+def test_letters_far_apart_are_one_credential(padding: bytes) -> None:
+    """R107: what is between the letters counts for nothing, however much it is."""
+    body = padding.join(bytes([b]) for b in TOKEN)
+    left, found = passed(Reflection(TOKEN), pieces(body, always(8_192)))
+    assert found
+    assert len(left.replace(padding[:1], b"")) <= 4
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000, 65536])
+def test_another_body_passes_unchanged(size: int) -> None:
+    """Also one that begins the credential again and again, and holds escapes of every kind."""
+    chance = random.Random(5)
+    body = b"".join(
+        chance.choice([TOKEN[: chance.randrange(30)], b"\\u00", b"%4", b"&#1", b"&amp;", b"x\n"])
+        for _ in range(1500)
+    )
+    assert passed(Reflection(TOKEN), pieces(body, always(size))) == (body, False)
+
+
+def test_a_part_at_the_very_end_is_not_the_credential() -> None:
+    """R141: whole credentials only; anything else would be an oracle."""
+    assert passed(Reflection(TOKEN), iter([TOKEN[:20]])) == (TOKEN[:20], False)
+
+
+def test_what_waits_without_end_is_withheld() -> None:
+    """A beginning with megabytes of nothing behind it does not fill the memory."""
+    reflection = Reflection(TOKEN)
+    parts = pieces(TOKEN[:20] + bytes(2 * _MOST_HELD), always(65536))
+    left, found = passed(reflection, parts)
+    assert found
+    assert left == b""
+    chance = TOKEN[:6] + bytes(2 * _MOST_HELD) + b"other"
+    assert passed(reflection, pieces(chance, always(65536))) == (chance, False)
+
+
+def test_nothing_waits_that_begins_nothing() -> None:
+    """A stream of events is passed on event by event."""
+    passing = Passing(Reflection(TOKEN))
+    assert passing.feed(b"data: hello\n\n") == b"data: hello\n\n"
+    assert passing.feed(b"data: 100%\n\n") == b"data: 100%\n\n"
+
+
+@pytest.mark.parametrize("token", [b"abc", b"k-1", b"-----"])
+def test_a_short_key_is_looked_for_as_it_is(token: bytes) -> None:
+    """As in a whole body."""
+    assert passed(Reflection(token), pieces(b"x" + token + b"y", always(1)))[1]
+    assert passed(Reflection(token), pieces(b"A B C nothing here 9", always(1)))[1] is False
+
+
+TEXT = st.lists(
+    st.sampled_from(
+        rb"&#x41; &#65 &amp; %41 %2541 % & \ \u0041 \x41 \101 a ; &# u00 41 lt; nbsp".split()
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+@given(TEXT, st.lists(st.integers(1, 9), min_size=1, max_size=60))
+def test_a_text_in_pieces_is_unescaped_as_a_whole_one(text: bytes, sizes: list[int]) -> None:
+    """Escapes that are cut are put together."""
+    layer, undone, rest = Layer(), b"", text
+    for size in sizes:
+        undone += layer.feed(rest[:size])
+        rest = rest[size:]
+    undone += layer.feed(rest, last=True)
+    assert ascii_of(undone) == ascii_of(unescape(text))
+
+
+def ascii_of(data: bytes) -> bytes:
+    """Leave out what a cut letter of several bytes becomes: nothing looks at it."""
+    return bytes(byte for byte in data if byte < 128)
