@@ -23,6 +23,15 @@ c.ServerApp.jpserver_extensions = {
 # `install` runs pip, and with it ./pip.py (R91).
 c.LabApp.extension_manager = "readonly"
 
+# A script with the person's login could turn off what protects the next page that is loaded: the
+# sanitizer of untrusted outputs, the distrust of HTML files, a plugin (R92).
+c.ValetExtension.locked_settings = [
+    "@jupyterlab/apputils-extension:sanitizer",
+    "@jupyterlab/extensionmanager-extension:plugin",
+    "@jupyterlab/htmlviewer-extension:plugin",
+]
+c.LabApp.lock_all_plugins = True
+
 # A template is a program for the server; the default looks into the working directory (R27, R90).
 c.TemplateExporter.extra_template_basedirs = []
 c.TemplateExporter.extra_template_paths = []

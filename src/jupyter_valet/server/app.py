@@ -79,6 +79,18 @@ class ValetExtension(ExtensionApp):
         "`listen:PORT`, `connect:PORT`, `env:NAME`.",
     ).tag(config=True)
 
+    wanted_level = Enum(
+        ("L0", "L1", "L2", "L2+", "L3"),
+        help="The isolation level that you count on: a grant to a kernel below it needs a ticked "
+        "box besides. Default: L2, or L0 where `sandbox` is `off`. See docs/grants.md.",
+    ).tag(config=True)
+
+    locked_settings = List(
+        Unicode(),
+        help="Plugins of JupyterLab whose settings cannot be written over this server, such as "
+        "`@jupyterlab/apputils-extension:sanitizer`; see docs/lockdown.md.",
+    ).tag(config=True)
+
     active = False
     """Whether everything that is needed is installed."""
     wall: Wall | None = None
@@ -136,6 +148,11 @@ class ValetExtension(ExtensionApp):
         if self.active:
             door = Door(server.web_app, server.base_url, self.name)
             server.web_app.add_handlers(".*$", [door.rule()])  # type: ignore[no-untyped-call]
+        if self.locked_settings:
+            from .locked_settings import LockedSettings
+
+            locked = LockedSettings(server.web_app, self.locked_settings)
+            server.web_app.add_handlers(".*$", [locked.rule()])  # type: ignore[no-untyped-call]
 
     async def stop_extension(self) -> None:
         """End the broker and the demo provider with the server."""
