@@ -15,7 +15,9 @@ import sys
 import tempfile
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -24,11 +26,19 @@ import httpx2
 from figures import ratio
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from api_calls import calls_of
 from broker_process import BrokerProcess
+from mcp_world import Upstream, World, world
 from person import Person, connected, demo_provider
+
+from jupyter_valet.broker.toolsets import toolsets
+from jupyter_valet.kernel.mcp import Call
+from jupyter_valet.kernel.transport import Answer, Request, Transport
 
 ROUNDS, CALLS = 12, 40
 CALLERS = 64
+TOOLS = 1223
+"""As many as GitHub's API has operations."""
 PATH = "/api/projects/tidepool/issues/41"
 REDIRECT = "http://127.0.0.1:8888/valet/callback/demo"
 
@@ -49,6 +59,7 @@ def measure() -> list[dict[str, Any]]:
     return [
         ratio("a brokered tool call ÷ a direct httpx2 GET", brokered, direct, "<= 1.0"),
         ratio(f"calls per second of {CALLERS} callers ÷ of one", one, many, ">= 1.0"),
+        ratio(f"a call with {TOOLS:,} tools ÷ with one", *asyncio.run(_catalogues()), "<= 1.1"),
     ]
 
 
@@ -89,6 +100,54 @@ def _under_load() -> tuple[list[float], list[float]]:
                 seconds.append((time.perf_counter() - begin) / len(numbers))
                 assert set(numbers) == {41}
     return one, many
+
+
+async def _catalogues() -> tuple[list[float], list[float]]:
+    """Return the seconds of a call where there are `TOOLS` tools, and where it is the one."""
+    with tempfile.TemporaryDirectory() as home:
+        async with Upstream().running() as upstream, world(Path(home), upstream) as here:
+            here.connect()
+            token = here.kernel()
+            large, small = _with_tools(here, TOOLS), _with_tools(here, 1)
+            async with large.serving(), small.serving():
+                return await asyncio.to_thread(_by_turns, large, small, token)
+
+
+def _with_tools(here: World, count: int) -> World:
+    """Return a world of its own endpoint, whose tools are one operation under many names."""
+    [demo] = [toolset for toolset in toolsets(here.known) if toolset.name == "demo"]
+    listing = next(operation for operation in demo.operations if operation.name == "list_issues")
+    others = (replace(listing, name=f"list_issues_{number}") for number in range(1, count))
+    demo = replace(demo, operations=(*others, listing))
+    calls = calls_of([demo], here.connections, here.egress, None, here.known)
+    return replace(here, calls=calls, sent=bytearray())
+
+
+def _caller(here: World, token: str) -> Callable[[], float]:
+    transport = Transport("127.0.0.1", int(here.url.split(":")[2].split("/")[0]), token)
+    listing = Call("tools/list")
+    call = Call("tools/call", {"name": "demo_list_issues", "arguments": {"project": "tidepool"}})
+
+    def timed(what: Call = call) -> float:
+        request = Request("POST", "/mcp", what.http_headers(), what.body(1))
+        begin = time.perf_counter()
+        body = transport.fetch(request, Answer.body)
+        seconds = time.perf_counter() - begin
+        assert what is listing or b"Tides" in body
+        return seconds
+
+    timed(listing)
+    return timed
+
+
+def _by_turns(large: World, small: World, token: str) -> tuple[list[float], list[float]]:
+    beside_many, alone = _caller(large, token), _caller(small, token)
+    many: list[float] = []
+    one: list[float] = []
+    for _ in range(ROUNDS):
+        many += [beside_many() for _ in range(CALLS)]
+        one += [alone() for _ in range(CALLS)]
+    return many[CALLS:], one[CALLS:]  # the first round warms both sides
 
 
 def _issue(_: int) -> int:
