@@ -1,6 +1,7 @@
 """A kernel manager with a wall, in a process of its own: one JSON request a line, one answer.
 
-`sandbox_session.py WALL HOME PROJECT [OPENING …]`; WALL is `landlock`, `bubblewrap` or `none`.
+`sandbox_session.py WALL HOME PROJECT [OPENING …]`; WALL is one of `sandboxed.WALLS`, or `none`.
+The project is the home itself when there is a file `.project` in it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
+from jupyter_valet.sandbox import trial
 from jupyter_valet.sandbox.backends import Bubblewrap, Landlock
 from jupyter_valet.sandbox.backends.base import Session
 from jupyter_valet.sandbox.kernel_manager import walled
@@ -26,18 +28,23 @@ class Driver:
     """One kernel and its client."""
 
     def __init__(self, name: str, home: Path, project: Path, openings: list[str]) -> None:
-        self.project = project
+        self.project = project = home if (home / ".project").exists() else project
         self.wall: Wall | None = None
         if name != "none":
             policy = standard(
                 home=home,
                 project=project,
                 hidden=[home / "runtime", home / "state"],
-                protected=[home / "server-env", sys.prefix, *filter(os.path.isdir, sys.path)],
+                protected=[
+                    *(home / "server-env", sys.prefix, *filter(os.path.isdir, sys.path)),
+                    *filter(os.path.isdir, [project / ".venv"]),
+                ],
                 openings=[Opening.parse(text) for text in openings],
             )
             jupyter = int(os.environ.get("TEST_JUPYTER_PORT", "1"))
-            backend = {"landlock": Landlock, "bubblewrap": Bubblewrap}[name]()
+            if name == "landlock-plain":
+                trial.view_holds = lambda: False
+            backend = Bubblewrap() if name == "bubblewrap" else Landlock()
             self.wall = Wall(backend, policy, lambda: Session(frozenset({jupyter}), self.broker))
         self.broker = int(os.environ.get("TEST_BROKER_PORT", "0"))
         base: Any = AsyncKernelManager

@@ -14,15 +14,26 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
-WALLS = ("landlock", "bubblewrap")
+WALLS = ("landlock", "landlock-plain", "bubblewrap")
+"""Plain is Landlock where no namespaces may be made."""
 OTHER = "nobody"
+SUBJECTS = (
+    ("landlock", ""),
+    ("landlock", OTHER),
+    ("landlock-plain", ""),
+    ("bubblewrap", ""),
+    ("bubblewrap", OTHER),
+)
+"""Which wall around whose kernel; the empty name is who runs the tests."""
+Prepare = Callable[[Path, Path], None]
+"""Puts more into a home and a project."""
 CANARY = "CANARY-4d1f"
 
 
@@ -83,10 +94,14 @@ REFUSALS = ("PermissionError", "FileNotFoundError", "OSError", "ConnectionRefuse
 
 @contextlib.contextmanager
 def kernel(
-    wall: str, user: str = "", openings: tuple[str, ...] = (), entries: int = 0, **environ: str
+    wall: str,
+    user: str = "",
+    openings: tuple[str, ...] = (),
+    prepare: Prepare | None = None,
+    **environ: str,
 ) -> Iterator[Kernel]:
-    """Start a kernel behind `wall`, as `user` if one is named, with `entries` files at home."""
-    with world(user, entries) as (home, project):
+    """Start a kernel behind `wall`, as `user` if one is named."""
+    with world(user, prepare) as (home, project):
         command = [
             *as_user(user),
             python(user),
@@ -122,7 +137,7 @@ def kernel(
 
 
 @contextlib.contextmanager
-def world(user: str, entries: int = 0) -> Iterator[tuple[Path, Path]]:
+def world(user: str, prepare: Prepare | None = None) -> Iterator[tuple[Path, Path]]:
     """Make a home with the usual things in it, and a project outside it; both are the user's."""
     base = Path(tempfile.mkdtemp(prefix="sandbox-test-", dir="/var/tmp"))
     home, project = base / "home", base / "project"
@@ -136,8 +151,8 @@ def world(user: str, entries: int = 0) -> Iterator[tuple[Path, Path]]:
         (home / secret).write_text(CANARY)
     (home / "server-env" / "module.py").write_text("")
     (home / ".bashrc").write_text("")
-    for number in range(entries):
-        (home / f"{number:07d}-{'x' * 60}.csv").touch()
+    if prepare is not None:
+        prepare(home, project)
     (home / "data" / "table.csv").write_text("a,b\n1,2\n3,4\n")
     base.chmod(0o755)
     if user:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandboxed import OTHER, WALLS, Kernel, kernel, listener, unavailable
+from sandboxed import SUBJECTS, Kernel, kernel, listener, unavailable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
 
@@ -25,7 +25,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(
     scope="module",
-    params=[(wall, user) for wall in WALLS for user in ("", OTHER)],
+    params=SUBJECTS,
     ids=lambda param: f"{param[0]}-{param[1] or 'me'}",
 )
 def walled(request: pytest.FixtureRequest, port: int) -> Iterator[Kernel]:

@@ -84,6 +84,20 @@ class Policy:
         """Return this policy with these places instead."""
         return replace(self, modes=dict(modes))
 
+    def with_home_sealed(self, most: int) -> Policy:
+        """Return this policy with a writable home folder in which nothing new can be made.
+
+        What is in it stays writable, folders first, as far as `most` entries go: a shell's
+        start-up file that is not there yet must not be made (R29 to R32).
+        """
+        if self.mode(self.home) is not Mode.WRITE:
+            return self
+        with os.scandir(self.home) as entries:
+            shown = [e for e in entries if not e.name.startswith(".") and not e.is_symlink()]
+        shown.sort(key=lambda entry: (not entry.is_dir(), entry.name))
+        inside = {entry.path: Mode.WRITE for entry in shown[:most]}
+        return self.with_only({**inside, **self.modes, self.home: Mode.READ})
+
     def with_modes(self, modes: Mapping[str, Mode]) -> Policy:
         """Return this policy with more places."""
         return replace(self, modes={**self.modes, **modes})

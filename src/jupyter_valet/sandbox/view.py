@@ -123,6 +123,20 @@ def _in_writable(policy: Policy, path: str) -> bool:
     return policy.modes[above] is Mode.WRITE and not is_below(policy.home, above)
 
 
+def temporary_may_be_writable(left: Policy) -> bool:
+    """Tell whether Landlock may open the kernel's own `/tmp` as a whole.
+
+    Its rule holds for all that is mounted in `/tmp`, too. That is safe while mounts have closed
+    what must be; `left` is what they have not.
+    """
+    return not any(
+        mode is not Mode.WRITE
+        and _temporary(left, path)
+        and left.mode(os.path.dirname(path)) is Mode.WRITE
+        for path, mode in left.modes.items()
+    )
+
+
 def is_below(path: str, above: str) -> bool:
     """Tell whether `path` is `above` or in it."""
     return path == above or path.startswith(above.rstrip("/") + "/")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from . import command, environment, level
 from .backends import Backend, Channel, Start, Unsuitable
@@ -43,6 +44,10 @@ async def _nothing() -> None:
     return
 
 
+def _nobody(warning: str) -> None:
+    return
+
+
 class Wall:
     """Starts kernels behind a back end's walls, by one policy, once it has seen that they hold."""
 
@@ -53,11 +58,13 @@ class Wall:
         session: Callable[[], Session] = Session,
         ready: Callable[[], Awaitable[None]] = _nothing,
         without: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] = _nobody,
     ) -> None:
         """`ready` is awaited before `session` is asked for: the broker's port must be known.
 
         `without` is for a person who takes a wall where there is one: it is told once why there is
-        none here, and kernels start without. Otherwise they do not start.
+        none here, and kernels start without. Otherwise they do not start. `warn` is told once what
+        a person should know about a wall that holds.
         """
         self.backend = backend
         self.given_up = ""
@@ -67,6 +74,7 @@ class Wall:
         self._session = session
         self._ready = ready
         self._without = without
+        self._warn = warn
         self._workspaces: Workspaces | None = None
         self._proving = threading.Lock()
 
@@ -109,6 +117,8 @@ class Wall:
             return None
         if self._workspaces is None:
             self._workspaces = Workspaces()
+            for warning in self.warnings():
+                self._warn(warning)
         try:
             workspace = self._workspaces.make()
             return Tenant(workspace, self.backend.channel(workspace))
@@ -144,7 +154,7 @@ class Wall:
         self, tenant: Tenant, environ: Mapping[str, str], own: Sequence[str] = ()
     ) -> dict[str, str]:
         """Return what a kernel gets of `environ`; `own` are the names its kernelspec sets."""
-        hint = {"words": self.words, "setting": SETTING}
+        hint = {"words": self.words, "setting": SETTING, "sealed": self.sealed}
         return merged(
             environment.for_kernel(environ, own=own, opened=self.policy.variables),
             tenant.workspace.variables(),
@@ -170,12 +180,16 @@ class Wall:
         """What a person reads at a refused access."""
         return f"This kernel runs behind jupyter-valet's wall ({self.backend.name})."
 
+    @functools.cached_property
+    def sealed(self) -> list[str]:
+        """The writable folders in which kernels can make nothing new; known once it is proved."""
+        return [path for path in self.backend.unwritable(self.policy) if Path(path).is_dir()]
+
     def warnings(self) -> list[str]:
         """Return what a person should know about this wall before using it."""
         return [
             f"Kernels can change files below {path}, but make no new ones directly in it: it holds "
             "something that must stay closed. Start Jupyter in a folder of its own, or see "
             "docs/sandbox.md."
-            for path in self.backend.unwritable(self.policy)
-            if os.path.isdir(path)  # noqa: PTH112
+            for path in self.sealed
         ]

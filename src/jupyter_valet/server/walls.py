@@ -134,10 +134,8 @@ def build(server: ServerApp, wanted: Wanted, broker: Callable[[], Supervisor], l
 
     for folder in _forget_writable_imports(planned):
         log.warning("Modules are not imported from %s any more: kernels write there.", folder)
-    wall = Wall(chosen, planned, session(server, lambda: broker().port), ready, without)
-    for warning in wall.warnings():
-        log.warning("%s", warning)
-    return wall
+    ports = session(server, lambda: broker().port)
+    return Wall(chosen, planned, ports, ready, without, functools.partial(log.warning, "%s"))
 
 
 def _code_of_the_server(project: Path) -> Iterator[str]:

@@ -27,6 +27,9 @@ _NAMESPACES = (
 )  # fmt: skip
 _TEMPORARY = "/tmp"  # noqa: S108
 
+_MOST_ENTRIES = 2000
+"""Of a home folder that is the project: bwrap takes 9,000 arguments."""
+
 RELAY_SOCKET = "broker.sock"
 """In the workspace's `run` folder: the server listens there for the broker."""
 
@@ -90,8 +93,8 @@ class Bubblewrap:
         return Start(arguments, plans=plans)
 
     def unwritable(self, policy: Policy) -> list[str]:
-        """Return nothing: a closed place is covered, and the folder around it is whole."""
-        return []
+        """Return the home folder, if that is the project; closed places elsewhere are covered."""
+        return [policy.home] if policy.mode(policy.home) is Mode.WRITE else []
 
     def close(self) -> None:
         """Nothing is kept between kernels."""
@@ -103,7 +106,7 @@ def mounts(policy: Policy, workspace: Workspace) -> list[str]:
     From the root downwards, so that what is listed deeper lies on top.
     """
     arguments: list[str] = []
-    policy = policy.with_modes({str(workspace.path): Mode.WRITE})
+    policy = policy.with_home_sealed(_MOST_ENTRIES).with_modes({str(workspace.path): Mode.WRITE})
     modes = policy.modes
     for path in sorted(modes, key=lambda path: (path.count("/") if path != "/" else 0, path)):
         if path == "/dev":

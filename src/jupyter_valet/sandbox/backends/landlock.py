@@ -57,15 +57,17 @@ class Landlock:
         machine = architecture()
         own = policy.with_modes({str(workspace.path): Mode.WRITE})
         mounts = self._mounts(own, workspace)
-        roots = [str(workspace.temporary)]
+        roots, paths = [str(workspace.temporary)], []
         if mounts:
-            own = view.uncovered(own, mounts).with_modes({roots[0]: Mode.WRITE})
+            own = view.uncovered(own, mounts)
             roots += [target for source, target, _, _ in mounts if source == roots[0]]
+        if view.temporary_may_be_writable(own):
+            paths.append((roots[0], landlock.WRITE))
         denied = session.own_ports - policy.connect - {session.broker_port}
         program = seccomp_filter.build(machine, unix=True, supervised=seccomp_filter.SUPERVISED)
         plan = LaunchPlan(
             mounts=mounts,
-            paths=carve.rules(own),
+            paths=[*carve.rules(own), *paths],
             files=landlock.EVERY_FILE_RIGHT,
             scopes=landlock.SCOPES,
             loopback=session.channel.address if session.channel else "127.0.0.1",

@@ -4,17 +4,25 @@ Runs in the person's environment, on whatever Python that is, so it uses nothing
 nothing of this package. It takes the place of `-m ipykernel_launcher`, which would look for modules
 in the working directory first (R63).
 """
-# ruff: noqa: PTH103, PTH110, PTH120
+# ruff: noqa: PTH103, PTH120
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import site
 import sys
 import sysconfig
+import time
 from typing import Any
 
+STARTED = time.time()
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
+SEALED = (
+    "{words} Files in {path} can be changed, but none made directly in it, since programs of yours "
+    "run what lies there. Use a folder below it, or start Jupyter in a folder of its own."
+)
 OVERLAY = "JUPYTER_VALET_OVERLAY"
 HINT = "JUPYTER_VALET_SANDBOX"
 
@@ -80,22 +88,22 @@ def can_open_terminals() -> bool:
     return True
 
 
-def explain_refusals(shell: Any, facts: dict[str, str]) -> None:
-    """Add to a `PermissionError` what refused it, and the configuration that would not."""
+def explain_refusals(shell: Any, facts: dict[str, Any]) -> None:
+    """Add to an error that is a refusal what refused it, and the configuration that would not."""
 
     def show(shell: Any, kind: Any, value: Any, traceback: Any, tb_offset: Any = None) -> None:
-        note = words_for(value, facts)
-        if hasattr(value, "add_note"):
+        note = words_for(value, facts) if value.errno in REFUSALS else ""
+        if note and hasattr(value, "add_note"):
             value.add_note(note)
             note = ""
         shell.showtraceback((kind, value, traceback), tb_offset=tb_offset)
         if note:
             sys.stderr.write(note + "\n")
 
-    shell.set_custom_exc((PermissionError,), show)
+    shell.set_custom_exc((OSError,), show)
 
 
-def words_for(error: OSError, facts: dict[str, str]) -> str:
+def words_for(error: OSError, facts: dict[str, Any]) -> str:
     """Return what to do about a refused access."""
     name = error.filename
     if isinstance(name, bytes):
@@ -103,14 +111,29 @@ def words_for(error: OSError, facts: dict[str, str]) -> str:
     if not isinstance(name, str) or not name:
         return "{words} What may be opened: docs/sandbox.md, {setting}.".format(**facts)
     path = os.path.realpath(name)
-    if not os.path.exists(path):
+    made = made_at(path)
+    if made is None:
         kind, path = "write", os.path.dirname(path)
     else:
-        kind = "write" if is_readable(path) else "read"
+        kind = "write" if made and is_readable(path) else "read"
+    if kind == "write" and path in facts.get("sealed", ()):
+        return SEALED.format(path=path, **facts)
+    if kind == "read" and (made or 0) > STARTED:
+        return "{words} It is newer than this kernel: restart the kernel.".format(**facts)
     opening = repr(kind + ":" + path)
     return "{words} To open it: {setting}.append({opening}), then restart Jupyter.".format(
         opening=opening, **facts
     )
+
+
+def made_at(path: str) -> float | None:
+    """Return when `path` last became what it is: 0 when it is hidden, None when it is not there."""
+    try:
+        return os.stat(path).st_ctime  # noqa: PTH116
+    except PermissionError:
+        return 0
+    except OSError:
+        return None
 
 
 def is_readable(path: str) -> bool:

@@ -49,6 +49,16 @@ def ruleset(*, files: int = 0, ports: int = 0, scopes: int = 0) -> int:
     return system.syscall(system.LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
 
 
+def further_ruleset(*, ports: int = 0, scopes: int = 0) -> int:
+    """Create a ruleset for a domain within one that has judged files already.
+
+    Every domain refuses to move files between folders unless a rule of its own allows it.
+    """
+    fd = ruleset(files=REFER, ports=ports, scopes=scopes)
+    allow_path(fd, "/", REFER)
+    return fd
+
+
 def allow_path(fd: int, path: str, rights: int) -> None:
     """Allow `rights` on `path` and beneath it. What is gone by now, or a symbolic link, is not."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
@@ -81,7 +91,7 @@ def every_port_but(denied: Iterable[int]) -> int:
 
     It takes a tenth of a second and stays valid, so a server makes one for all its kernels.
     """
-    fd = ruleset(ports=CONNECT_TCP)
+    fd = further_ruleset(ports=CONNECT_TCP)
     refused = set(denied)
     allow_ports(fd, CONNECT_TCP, (port for port in range(65536) if port not in refused))
     return fd

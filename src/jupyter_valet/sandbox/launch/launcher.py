@@ -138,7 +138,7 @@ def _become_supervised(
     privileges.die_with(parent)
     if plan.scopes:
         # A domain nested in the supervisor's: the scopes keep signals away from it.
-        landlock.restrict_self(landlock.ruleset(scopes=plan.scopes))
+        landlock.restrict_self(landlock.further_ruleset(scopes=plan.scopes))
     listener = seccomp.install(plan.filter, listener=True)
     socket.send_fds(channel, [b"."], [listener])
     _become(command, plan)
