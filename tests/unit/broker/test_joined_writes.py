@@ -49,6 +49,16 @@ async def test_head_and_body_are_one_piece(sink: Sink, joined: JoinedWrites) -> 
     assert sink.told == [b"headbody", b"next"]
 
 
+async def test_what_is_complete_can_be_sent_at_once(sink: Sink, joined: JoinedWrites) -> None:
+    """The turn that was to send it finds nothing left."""
+    joined.write(b"head")
+    joined.write(b"body")
+    joined.flush()
+    assert sink.told == [b"headbody"]
+    await asyncio.sleep(0)
+    assert sink.told == [b"headbody"]
+
+
 async def test_closing_sends_the_rest_first(sink: Sink, joined: JoinedWrites) -> None:
     """`Connection: close` must not cut the answer it comes with."""
     joined.write(b"last")
