@@ -143,7 +143,7 @@ def _path(operation: Operation, given: Given) -> str:
 
 def _in_path(operation: Operation, parameter: Parameter, value: object) -> str:
     def escape(text: str) -> str:
-        _check_piece(parameter, text, may_be_empty=operation.access == "read")
+        _check_piece(parameter, text, empty=_may_be_empty(operation, parameter))
         return styles.encode_reserved_path(text) if parameter.reserved else styles.encode(text)
 
     text = styles.in_path(parameter, value, escape)
@@ -152,7 +152,12 @@ def _in_path(operation: Operation, parameter: Parameter, value: object) -> str:
     return text
 
 
-def _check_piece(parameter: Parameter, text: str, *, may_be_empty: bool) -> None:
+def _may_be_empty(operation: Operation, parameter: Parameter) -> bool:
+    """Tell whether nothing is something: the root of a repository, `;color`."""
+    return parameter.style == "matrix" or (parameter.reserved and operation.access == "read")
+
+
+def _check_piece(parameter: Parameter, text: str, *, empty: bool) -> None:
     """Refuse what a server that decodes it, once or more often, takes for another path (L3).
 
     Percent-encoding alone is not enough: a dot segment survives it, and an encoded one survives it
@@ -161,8 +166,8 @@ def _check_piece(parameter: Parameter, text: str, *, may_be_empty: bool) -> None
     """
     if text.isascii() and text.replace("-", "_").isidentifier():
         return
-    empty = not text and not (parameter.reserved and may_be_empty)
-    if empty or (parameter.reserved and (text.startswith("/") or "//" in text)):
+    torn = parameter.reserved and (text.startswith("/") or "//" in text)
+    if torn or not (text or empty):
         raise ValetError("bad_request", what=f"{parameter.name} is not a plain name")
     decoded = text
     for _ in range(_DECODINGS + 1):

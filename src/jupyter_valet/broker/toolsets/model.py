@@ -182,7 +182,9 @@ class Operation:
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {p.name: p.described for p in self.parameters},
-            "required": [p.name for p in self.parameters if p.required],
+            "required": [
+                p.name for p in self.parameters if p.required and p.name not in self.defaults
+            ],
             "additionalProperties": False,
         }
         return schema | {"$defs": dict(self.defs)} if self.defs else schema

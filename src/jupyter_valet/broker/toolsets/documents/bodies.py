@@ -59,7 +59,7 @@ class Bodies:
         self._places = places
 
     def body(
-        self, node: object, operation_id: str, links: Links
+        self, node: object, key: str, links: Links
     ) -> tuple[Body | None, list[Parameter]]:
         """Return how the body is written and the arguments for it. Raises `Unusable`."""
         node = self._document.followed(node)
@@ -70,12 +70,12 @@ class Bodies:
         if content.kind == "raw":
             return _raw(content, contents)
         if content.kind == "related":
-            return self._related(content, operation_id, links)
+            return self._related(content, key, links)
         members = self._members(content.schema, 0)
         body = Body(content.kind, content.media_type, content.required, whole=members is None)
         if members is None:
             return self._whole(content, body, links)
-        return body, self._arguments(content, members, operation_id, links)
+        return body, self._arguments(content, members, key, links)
 
     def _whole(self, content: Content, body: Body, links: Links) -> tuple[Body, list[Parameter]]:
         """A list, a choice, a free map: one argument is all of it."""
@@ -88,11 +88,11 @@ class Bodies:
         return body, [Parameter("body", "body", schema, content.description, body.required)]
 
     def _related(
-        self, content: Content, operation_id: str, links: Links
+        self, content: Content, key: str, links: Links
     ) -> tuple[Body, list[Parameter]]:
         """Metadata, whose members are arguments, and media."""
         members = self._members(content.schema, 0)
-        made = self._arguments(content, members, operation_id, links) if members else []
+        made = self._arguments(content, members, key, links) if members else []
         schema = _base64({})
         media = Parameter("media", "body", schema, "The content, in base64", True, binary=True)
         kind = {"type": "string", "default": _BYTES}
@@ -100,7 +100,7 @@ class Bodies:
         return Body("related", _RELATED), [*made, media, media_type]
 
     def _arguments(
-        self, content: Content, members: Members, operation_id: str, links: Links
+        self, content: Content, members: Members, key: str, links: Links
     ) -> list[Parameter]:
         made = []
         for name, node in members.properties.items():
@@ -109,7 +109,7 @@ class Bodies:
             )
             if content.kind == "form" and self._places.credential("query", name, description):
                 continue
-            required = name in members.required or _annotated(node, operation_id)
+            required = name in members.required or _annotated(node, key)
             schema = self._schemas.convert(node, links)
             parameter = Parameter(name, "body", schema, "", required and not content.optional)
             made.append(self._encoded(parameter, content, node))
@@ -271,8 +271,8 @@ def _base64(schema: Mapping[str, Any] | bool) -> dict[str, Any]:
     return {**made, "type": "string", "contentEncoding": "base64"}
 
 
-def _annotated(node: object, operation_id: str) -> bool:
+def _annotated(node: object, key: str) -> bool:
     """Tell whether Discovery says that this very method needs the member."""
     notes = node.get("annotations") if isinstance(node, dict) else None
     listed = notes.get("required") if isinstance(notes, dict) else None
-    return isinstance(listed, list) and operation_id in listed
+    return isinstance(listed, list) and key in listed

@@ -121,7 +121,8 @@ class _Compiler:
         names = naming.operations(
             [p.base for p in placed], [p.found.key for p in placed], self._name
         )
-        narrowness = Narrowness((p.alternatives, p.writes) for p in placed)
+        uses = ((p.alternatives, p.writes) for p in placed)
+        narrowness = Narrowness(uses, self._source.meta.title)
         packer, used = Packer(), set[str]()
         for name, each in sorted(zip(names, placed, strict=True), key=lambda pair: pair[0]):
             if self._changes.wanted(name):
@@ -197,8 +198,7 @@ class _Compiler:
         found, described, links = placed.found, placed.found.described, Links()
         nodes = merged(self._source.document, found.shared, described.parameters)
         made = self._parameters.arguments(nodes, links)
-        identity = described.operationId if isinstance(described.operationId, str) else ""
-        body, members = self._bodies.body(described.requestBody, f"{self._name}.{identity}", links)
+        body, members = self._bodies.body(described.requestBody, found.key, links)
         path, parameters = _named(placed.path, made, members)
         alternatives = narrowness.order(placed.alternatives)
         returns, linked, accept = self._responses.read(described.responses)

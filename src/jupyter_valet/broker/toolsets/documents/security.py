@@ -34,6 +34,8 @@ _PARTIAL = re.compile(
     r"|app\.created|freebusy|addons\..*|owned|owned\.readonly|public\.readonly)$"
     r"|/gmail\.(?:metadata|addons\..*)$|\.events\.freebusy$"
 )
+# Scopes of a whole platform that other APIs take as well, by the first word of their names.
+_PLATFORMS = frozenset({"drive", "cloud-platform"})
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,13 @@ def _scope(name: object) -> str:
 class Narrowness:
     """Which of several needs asks for least, judged by the whole document.
 
-    A scope that lets one change less is narrower, then one that more of the operations do without.
+    A scope that lets one change less is narrower, then one that more of the operations do without;
+    one of another API is wider than any of this one's.
     """
 
-    def __init__(self, uses: Iterable[tuple[Sequence[Need], bool]]) -> None:
-        """`uses` has each operation's alternatives, and whether it writes."""
+    def __init__(self, uses: Iterable[tuple[Sequence[Need], bool]], title: str) -> None:
+        """`uses` has each operation's alternatives, and whether it writes; `title` is the API's."""
+        self._title = title.lower()
         self._writes: Counter[str] = Counter()
         self._all: Counter[str] = Counter()
         for alternatives, writes in uses:
@@ -162,12 +166,17 @@ class Narrowness:
         """Return `alternatives`, the narrowest first."""
         return tuple(sorted(alternatives, key=self._rank))
 
-    def _rank(self, need: Need) -> tuple[bool, int, int, int, list[str], tuple[str, ...]]:
+    def _rank(self, need: Need) -> tuple[bool, bool, int, int, int, list[str], tuple[str, ...]]:
         return (
             any(_PARTIAL.search(scope) for scope in need.scopes),
+            any(self._foreign(scope) for scope in need.scopes),
             sum(self._writes[scope] for scope in need.scopes),
             sum(self._all[scope] for scope in need.scopes),
             len(need.scopes),
             sorted(need.scopes),
             need.schemes,
         )
+
+    def _foreign(self, scope: str) -> bool:
+        family = scope.rpartition("/")[2].partition(".")[0]
+        return family in _PLATFORMS and family not in self._title

@@ -60,9 +60,10 @@ def _origin(scheme: str, host: str) -> tuple[Origin, bool]:
     try:
         return Origin.parse(f"{scheme}://{host}"), False
     except ValueError:
-        if scheme != "http":
+        host = host.removesuffix(":80")
+        if scheme != "http" or ":" in host:
             raise
-        return Origin.parse(f"https://{host.removesuffix(':80')}"), True
+        return Origin.parse(f"https://{host}"), True
 
 
 def _filled(listed: Mapping[str, Any], given: Mapping[str, str]) -> str:
