@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 import channel
+import own_environment
 import websocket
 from jupyter_process import TOKEN
 from signing_person import at_the_provider
@@ -138,6 +139,12 @@ def next_kernel(world: World, mark: Path) -> str:
     return f"POST api/sessions: {answer.status}"
 
 
+def next_starts(world: World, mark: Path) -> str:
+    """X08: another notebook's kernel, then the server."""
+    kernel = next_kernel(world, mark)
+    return kernel if mark.exists() else f"{kernel} {next_server(world, mark)}"
+
+
 def language_server(world: World, mark: Path) -> str:
     """R66: what any output's script can open."""
     url = f"ws://127.0.0.1:{world.server.port}{world.server.base}lsp/ws/pyright"
@@ -159,8 +166,8 @@ def git_status(world: World, mark: Path) -> str:
 
 def nbconvert(world: World, mark: Path) -> str:
     """R68."""
-    command = [sys.executable, "-P", "-m", "jupyter", "nbconvert", "--to", "html", "plain.ipynb"]
-    return _run(world, command, world.root)
+    share = str(Path(sys.prefix, "share", "jupyter"))
+    return _run(world, own_environment.nbconvert(world), world.root, JUPYTER_PATH=share)
 
 
 def notary(world: World, mark: Path) -> str:

@@ -344,6 +344,13 @@ def _fingerprint() -> None:
     _put(Connection, "made_under", lambda self, profile: True)
 
 
+def _probes() -> None:
+    """Believe every host without asking."""
+    from jupyter_valet.broker.connections.probes import Probes
+
+    _put(Probes, "_believed", lambda self, profile, origin: True)
+
+
 def _nonce() -> None:
     from jupyter_valet.broker import consent
 

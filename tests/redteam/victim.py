@@ -37,6 +37,12 @@ def _talk():
 _threading.Thread(target=_talk, daemon=True).start()
 """
 
+_SHARED = """
+from multiprocessing.shared_memory import SharedMemory as _SharedMemory
+_shared = _SharedMemory(create=True, size=4096)
+_shared.buf[: len({secret!r})] = {secret!r}.encode()
+"""
+
 _STATUS = """
 import os, urllib.request
 request = urllib.request.Request(os.environ["JUPYTER_VALET_URL"] + "/status",
@@ -215,6 +221,7 @@ def world(level: Level, home: Path) -> Iterator[World]:
         sign_in(server, attacker)
         sibling = channel.start(server, "notes/sibling.ipynb")
         sibling.run(_CHATTER.format(secret=planted["iopub"]))
+        sibling.run(_SHARED.format(secret=planted["shared"]))
         straw = stack.enter_context(_straw(home, planted["straw"])) if level.straw else None
         _save_a_notebook(server)
         world = World(level, home, server, here, desktop, attacker, sibling, planted, straw)
@@ -224,7 +231,7 @@ def world(level: Level, home: Path) -> Iterator[World]:
 
 _PLANTED = (
     "keyring", "abstract", "iopub", "straw", "proof", "hidden", "typed",
-    "hub", "jpy", "github", "database",
+    "shared", "hub", "jpy", "github", "database",
 )  # fmt: skip
 
 
