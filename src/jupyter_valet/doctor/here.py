@@ -1,7 +1,8 @@
 """`%valet doctor`: the harmless rows, from the kernel it is typed in, at the server that it has.
 
-It knows what any code in this kernel can find out, and nothing else; it changes nothing. What needs
-a canary or a positive control is tried by `jupyter valet doctor`.
+It knows what any code in this kernel can find out, and nothing else; it changes nothing. A blocked
+attack is tried once more at something of this kernel's own (`own.py`), where it should succeed.
+What needs a canary of the person's is tried by `jupyter valet doctor`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..wire.views import StatusView
-from . import snippet
+from . import own, snippet
 from .judge import Seen, Verdict, judge
 from .report import Report
 from .rows import Row, load
@@ -28,8 +30,16 @@ _BROKER = "jupyter_valet.broker"
 def examine(status: StatusView, broker_url: str) -> Report:
     """Attack from here, and report by the level that the broker claims for this kernel."""
     target = reconnoitre(status, broker_url)
-    seen = [_try(row, target) for row in load() if row.live]
-    return Report("this kernel", status.level, status.level_words, status.key_source, seen)
+    with own.targets() as mine:
+        seen = [_with_control(row, _try(row, target), target, mine) for row in load() if row.live]
+    return Report(
+        "this kernel",
+        status.level,
+        status.level_words,
+        status.key_source,
+        seen,
+        where_proved="when aimed at something of this kernel's own",
+    )
 
 
 def reconnoitre(status: StatusView, broker_url: str) -> dict[str, Any]:
@@ -73,11 +83,24 @@ def _packages(python: str) -> list[Path]:
 def _try(row: Row, target: dict[str, Any]) -> Seen:
     if why := _not_here(row, target):
         return Seen(row, Verdict.UNTRIED, why)
-    code = snippet.program(row.run, target)
-    try:  # a child is behind the same wall, and what kills it leaves the notebook alone
+    return judge(row, _in_a_child(row, target, {}), {})
+
+
+def _with_control(row: Row, seen: Seen, target: dict[str, Any], mine: own.Own) -> Seen:
+    """Try a blocked attack at what is this kernel's own; what fails there, too, proves nothing."""
+    if seen.verdict is not Verdict.BLOCKED:
+        return seen
+    got = _in_a_child(row, {**target, **mine.target}, mine.variables)
+    worked = judge(row, got, {}).verdict is Verdict.OPEN
+    return replace(seen, proved=True if worked else None)
+
+
+def _in_a_child(row: Row, target: dict[str, Any], variables: dict[str, str]) -> Got:
+    """Attack from a child: it is behind the same wall, and what kills it spares the notebook."""
+    try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", code],
-            env=dict(os.environ),
+            [sys.executable, "-I", "-c", snippet.program(row.run, target)],
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -85,8 +108,8 @@ def _try(row: Row, target: dict[str, Any]) -> Seen:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return judge(row, Got(type(error).__name__, ("Died",)), {})
-    return judge(row, snippet.read(done.stdout), {})
+        return Got(type(error).__name__, ("Died",))
+    return snippet.read(done.stdout)
 
 
 def _not_here(row: Row, target: dict[str, Any]) -> str:

@@ -19,9 +19,12 @@ from .judge import Seen, Verdict, judge
 from .patient import Patient
 from .rows import Row
 from .snippet import Got
+from .talker import talker
 
 _SECONDS = 45.0
 _VICTIMS = ("straw", "own")
+_TALKER = "talker"
+"""A control: a kernel of the same machine whose traffic nobody encrypts, outside every wall."""
 
 
 def measure(patient: Patient, rows: Sequence[Row]) -> Iterator[Seen]:
@@ -47,11 +50,14 @@ def _not_here(row: Row) -> str:
 
 
 def _on_the_page(patient: Patient, row: Row) -> Seen:
+    mark = Path(patient.target["mark"])
     try:
-        got = Got(page.CHECKS[row.page](patient.server, patient.target))
+        got = Got(page.CHECKS[row.page](patient))
     except (OSError, ValueError, KeyError) as error:
-        got = Got(f"{type(error).__name__}", ("Died",))
-    return judge(row, got, patient.canaries)
+        got = Got(f"{type(error).__name__}: {error}", ("Died",))
+    seen = judge(row, got, patient.canaries, marked=mark.exists())
+    mark.unlink(missing_ok=True)
+    return seen
 
 
 def _in_the_kernel(patient: Patient, row: Row) -> Seen:
@@ -77,10 +83,17 @@ def _with_control(patient: Patient, row: Row, seen: Seen) -> Seen:
             straw = patient.canaries["straw"]
             victim = patient.straw.pid if row.control == "straw" else 0
             target = {**target, "victim": victim, "own_secret": straw}
-        got = _outside(patient, snippet.program(row.run, target))
+        with _company(patient, row):
+            got = _outside(patient, snippet.program(row.run, target))
     worked = judge(row, got, patient.canaries, marked=mark.exists()).verdict is Verdict.OPEN
     mark.unlink(missing_ok=True)
     return Seen(row, seen.verdict, seen.detail, proved=worked)
+
+
+def _company(patient: Patient, row: Row) -> contextlib.AbstractContextManager[None]:
+    if row.control == _TALKER:
+        return talker(patient.canaries["iopub"])
+    return contextlib.nullcontext()
 
 
 def _outside(patient: Patient, code: str) -> Got:

@@ -20,19 +20,14 @@ from typing import Any
 
 from ..wire import env as valet_env
 from .server import Kernel, Plan, Server, running
+from .talker import CHATTER
 
 PATTERN = r"canary-[A-Za-z0-9_-]{32}"
 _KEY_FILE = "key-ring"
 _STRAW = Path(__file__).with_name("straw.py")
 _NOTEBOOK = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-_CHATTER = """
-import threading as _threading, time as _time
-def _talk():
-    while True:
-        print({secret!r}, flush=True)
-        _time.sleep(0.3)
-_threading.Thread(target=_talk, daemon=True).start()
-"""
+_LANGUAGE_SERVER = "require('fs').writeFileSync({mark}, 'ran')\n"
+"""Stands where npm puts one; the server looks for it when it starts (R66)."""
 _ENVIRONMENT = {
     "hub": "JUPYTERHUB_API_TOKEN",
     "github": "GITHUB_TOKEN",
@@ -81,7 +76,7 @@ def admitted(wanted: SetUp) -> Iterator[Patient]:
     with contextlib.ExitStack() as stack:
         private = _private_folder(stack, wanted.state_dir)
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valet-doctor-")))
-        (root / "doctor.ipynb").write_text(_NOTEBOOK, encoding="utf-8")
+        _furnish(root)
         passphrase = secrets.token_urlsafe(12)
         source = _vault(stack, private / "state", wanted.key_source, passphrase, canaries["vault"])
         (private / "state" / "canary").write_text(canaries["hidden"], encoding="utf-8")
@@ -99,13 +94,27 @@ def admitted(wanted: SetUp) -> Iterator[Patient]:
         kernel = server.start_kernel("doctor.ipynb")
         server.unlock(passphrase)
         sibling = server.start_kernel("sibling.ipynb")
-        sibling.run(_CHATTER.format(secret=canaries["iopub"]))
+        sibling.run(CHATTER.format(secret=canaries["iopub"]))
         straw = _straw(stack, canaries["straw"], private)
         target = _target(plan, server, sibling, straw, canaries)
         target |= _listeners(stack, canaries["abstract"])
         status = _status(kernel)
         target["broker_port"] = int(status.pop("port", 0))
         yield Patient(server, kernel, sibling, straw, canaries, target, status)
+
+
+def _furnish(root: Path) -> None:
+    """Make the project: a notebook, and a language server in its node_modules."""
+    (root / "doctor.ipynb").write_text(_NOTEBOOK, encoding="utf-8")
+    script = root / "node_modules" / "pyright" / "langserver.index.js"
+    script.parent.mkdir(parents=True)
+    program = _LANGUAGE_SERVER.format(mark=json.dumps(str(_mark(root))))
+    script.write_text(program, encoding="utf-8")
+
+
+def _mark(root: Path) -> Path:
+    """Return the file that a payload leaves when it ran where no kernel runs."""
+    return root / "mark"
 
 
 def _private_folder(stack: contextlib.ExitStack, state_dir: Path) -> Path:
@@ -166,7 +175,7 @@ def _target(
     canaries: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what attacks are told: the worst that an attacker may know, and no secret."""
-    mark = plan.root / "mark"
+    mark = _mark(plan.root)
     broker = _child(server.process.pid, "jupyter_valet.broker")
     return {
         **places(),

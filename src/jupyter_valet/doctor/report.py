@@ -25,6 +25,8 @@ class Report:
     words: str
     key_source: str
     seen: Sequence[Seen] = field(default_factory=tuple)
+    where_proved: str = "where nothing defends"
+    """Where the controls were run."""
 
     @property
     def worse(self) -> list[Seen]:
@@ -76,7 +78,7 @@ class Report:
         yield f"jupyter-valet {__version__}: {self.measured}"
         yield f"level    {self.level or 'none'}: {self.words}"
         yield f"blocked  {len(blocked)} of {len(blocked) + len(opened)} attacks" + (
-            f"; {proved} of them were seen to succeed where nothing defends" if proved else ""
+            f"; {proved} of them were seen to succeed {self.where_proved}" if proved else ""
         )
         for one in opened:
             flag = "WORSE THAN CLAIMED" if one in self.worse else "open"

@@ -81,6 +81,17 @@ class Server:
             with error:
                 return error.code, error.read().decode(errors="replace")
 
+    def socket(self, path: str, seconds: float = 60) -> Any:
+        """Open a WebSocket with the person's token. Raises `OSError`."""
+        import websocket
+
+        url = f"ws://127.0.0.1:{self.port}{self.base}{path}"
+        header = [f"Authorization: token {self.token}"]
+        try:
+            return websocket.create_connection(url, header=header, timeout=seconds)
+        except websocket.WebSocketException as error:
+            raise OSError(f"no answer at {path} ({type(error).__name__})") from None
+
     def start_kernel(self, path: str) -> Kernel:
         """Start a kernel for a notebook, as a front end does. Raises `ValetError`."""
         body = {"path": path, "name": path, "type": "notebook", "kernel": {}}
@@ -110,11 +121,8 @@ class Kernel:
         """Run a cell; return what it printed. Raises `OSError` when no answer comes."""
         import websocket
 
-        server = self.server
-        url = f"ws://127.0.0.1:{server.port}{server.base}api/kernels/{self.id}/channels"
-        header = [f"Authorization: token {server.token}"]
+        channel = self.server.socket(f"api/kernels/{self.id}/channels", seconds)
         try:
-            channel = websocket.create_connection(url, header=header, timeout=seconds)
             with contextlib.closing(channel):
                 message_id = uuid.uuid4().hex
                 channel.send(json.dumps(_request(message_id, code)))
