@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urljoin
 
 import anyio
 
@@ -19,8 +18,7 @@ from ...wire.errors import ValetError
 from ...wire.routes import PAGE_CONNECTIONS
 from ..authorized import NO_SCOPE_HEADERS, Authorized, ScopeHeaders
 from ..control import describe
-from ..egress import Request, Streamed
-from ..egress.origin import split_url
+from ..egress import Request
 from ..egress.request import SAFE_METHODS
 from ..elicitation import Needs, NeedsApproval, Question
 from ..guarded_http import OWN_PACE
@@ -28,7 +26,8 @@ from ..kernels import Caller
 from ..oauth import Profile
 from ..policy.access import Use
 from .address import Address, address, facts_of
-from .headers import incoming, outgoing
+from .answering import Answering
+from .headers import outgoing
 from .limits import ForwardLimits
 from .misdirected import Misdirected
 from .questions import Asked, Questions
@@ -40,14 +39,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-TOOL = "http"
-"""What the audit calls a request that no tool made."""
-
-UPLOAD = "http upload"
-"""The same for one whose body is passed on as it comes, so that nobody can be shown it before."""
-
-_SMALL = 64 * 1024
-"""An answer of so many bytes is looked at whole, so that one that is withheld has a fixed text."""
+_LONGEST_TOOL = 300
 
 
 @dataclass
@@ -68,15 +60,15 @@ class Forward:
             with self._one_more(caller):
                 await exchange.run()
         except Asked as asked:
-            await exchange.refuse(asked.error, asked.body)
+            await exchange.answer.refuse(asked.error, asked.body)
         except ValetError as error:
-            await exchange.refuse(error, error.to_json())
+            await exchange.answer.refuse(error, error.to_json())
         except ClientGone:
             return
         except Exception as error:
             logger.error("a request of a notebook failed: %s", describe(error))
             internal = ValetError("internal")
-            await exchange.refuse(internal, internal.to_json())
+            await exchange.answer.refuse(internal, internal.to_json())
 
     @contextmanager
     def _one_more(self, caller: Caller) -> Iterator[None]:
@@ -109,14 +101,13 @@ class _Exchange:
         self._caller = caller
         self._scope = scope
         self._receive = receive
-        self._send = send
-        self._answering = False
+        self.answer = Answering(scope["headers"], send)
 
     async def run(self) -> None:
         """Do all of it. Raises `ValetError`, `Asked` and `ClientGone`."""
         raw_path = self._scope["raw_path"].decode("latin-1")
         if (name := facts_of(raw_path)) is not None:
-            await self._tell(self._parts.profile(name))
+            await self.answer.tell(self._parts.profile(name))
             return
         wanted = address(raw_path, self._scope["query_string"].decode("latin-1"))
         profile = self._parts.profile(wanted.provider)
@@ -139,8 +130,7 @@ class _Exchange:
             raise ValetError("bad_request", what=str(error)) from None
         asker = f'valet.client("{wanted.provider}")'
         access: Literal["read", "write"] = "read" if method in SAFE_METHODS else "write"
-        # An approval is for a tool and a request: one without its body must not pass for another.
-        return Use(TOOL if body is not None else UPLOAD, asker, request, access)
+        return Use(_tool(request, access, seen=body is not None), asker, request, access)
 
     async def _while_there(self, upload: Upload, work: Awaitable[None]) -> None:
         """Await `work`, and give it up when the client goes: nobody would read the answer."""
@@ -190,78 +180,26 @@ class _Exchange:
             async with parts.authorized.stream(
                 self._caller, profile, use, body, parts.limits.stream, scope_headers
             ) as answer:
-                await self._pass_on(profile, use, answer)
+                await self.answer.pass_on(profile, use.request, answer)
         except ValetError:
             if upload.failure is not None:
                 raise upload.failure from None
             raise
 
-    # The answer ------------------------------------------------------------------------------
 
-    async def _pass_on(self, profile: Profile, use: Use, answer: Streamed) -> None:
-        headers = incoming(answer.headers, lambda url: self._rewritten(profile, use.request, url))
-        length = answer.length
-        if use.request.method == "HEAD" or answer.status in (204, 304):
-            if length is not None:
-                headers.append((b"content-length", b"%d" % length))
-            await self._start(answer.status, headers)
-            await self._send({"type": "http.response.body", "body": b""})
-        elif length is not None and length <= _SMALL:
-            body = await answer.whole()
-            headers.append((b"content-length", b"%d" % len(body)))
-            await self._start(answer.status, headers)
-            await self._send({"type": "http.response.body", "body": body})
-        else:
-            await self._stream(answer, headers, length)
+def _tool(request: Request, access: str, *, seen: bool) -> str:
+    """Return what the audit calls a request that no tool made, and what an approval holds for.
 
-    async def _stream(
-        self, answer: Streamed, headers: list[tuple[bytes, bytes]], length: int | None
-    ) -> None:
-        if length is not None:
-            headers.append((b"content-length", b"%d" % length))
-        async for piece in answer.pieces():
-            if not self._answering:
-                await self._start(answer.status, headers)
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not self._answering:
-            await self._start(answer.status, headers)
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self._answering = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-
-    def _rewritten(self, profile: Profile, request: Request, url: str) -> str:
-        """Return `url` as one of ours when the credential goes there, too; else as it is."""
-        try:
-            origin, target = split_url(urljoin(request.url, url).partition("#")[0])
-        except ValueError:
-            return url
-        if origin not in profile.origins:
-            return url
-        host = next(v.decode("latin-1") for n, v in self._headers if n.lower() == b"host")
-        return f"http://{host}{wire.base(profile.name, str(origin))}{target}"
-
-    async def _tell(self, profile: Profile) -> None:
-        view = wire.EgressView(profile.name, profile.title, [str(o) for o in profile.origins])
-        await self._json(200, view.to_json())
-
-    async def refuse(self, error: ValetError, body: Mapping[str, Any]) -> None:
-        """Answer with an error of ours; an answer that has begun breaks off instead."""
-        if self._answering:
-            logger.warning("an answer was broken off: %s", error.code)
-            return
-        await self._json(error.kind.status, body)
-
-    async def _json(self, status: int, data: Mapping[str, Any]) -> None:
-        body = json.dumps(data, separators=(",", ":")).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-        ]
-        await self._start(status, headers)
-        await self._send({"type": "http.response.body", "body": body})
+    For a write that is the method and the path: who lets a notebook post to one address for good
+    has said nothing about another. One whose body is passed on unseen is another tool, which
+    nobody is ever asked about, so that no approval of an empty request can be used for it.
+    """
+    where = str(request.origin).partition("://")[2]
+    if access == "write":
+        where += request.target.partition("?")[0]
+    if len(where) > _LONGEST_TOOL:
+        where = f"{where[:_LONGEST_TOOL]}… {hashlib.sha256(where.encode()).hexdigest()[:16]}"
+    return f"http {request.method} {where}" if seen else f"http upload {request.method} {where}"
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
