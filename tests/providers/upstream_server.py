@@ -19,6 +19,7 @@ import uvicorn
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
@@ -68,6 +69,8 @@ class UpstreamServer:
         self.ttl = 0
         self.refusing: set[str] = set()
         """Tokens that are not accepted (any more)."""
+        self._sessions: list[Any] = []
+        self._bus = InMemorySubscriptionBus()
         self.url = ""
 
     @property
@@ -78,10 +81,18 @@ class UpstreamServer:
 
     async def _list(self, context: Any, params: PaginatedRequestParams | None) -> ListToolsResult:
         self.lists += 1
+        self._sessions.append(context.session)
         return ListToolsResult(tools=self.tools, ttl_ms=self.ttl)
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> Any:
         return await self.handlers[params.name](context, params)
+
+    async def announce(self) -> None:
+        """Say that the list has changed, in both revisions."""
+        await self._bus.publish(ToolsListChanged())
+        for session in self._sessions:
+            if self.legacy:
+                await session.send_tool_list_changed()
 
     # Its door --------------------------------------------------------------------------------
 
@@ -142,8 +153,10 @@ class UpstreamServer:
             message = json.loads(body)
             if message.get("method") == "tools/call":
                 needed = self.needed.get(message["params"]["name"], "")
+                if not needed:
+                    return ""
                 held = claims_of(headers["authorization"].partition(" ")[2])["scope"].split()
-                return needed if needed not in ("", *held) else ""
+                return needed if needed not in held else ""
         return ""
 
     # Running ---------------------------------------------------------------------------------
@@ -154,7 +167,12 @@ class UpstreamServer:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        server: Server[Any] = Server("up", on_list_tools=self._list, on_call_tool=self._call)
+        server: Server[Any] = Server(
+            "up",
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            on_subscriptions_listen=ListenHandler(self._bus),
+        )
         server.middleware.clear()
         self._manager = StreamableHTTPSessionManager(server)
         config = uvicorn.Config(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,16 +38,18 @@ async def upstreams(
     configured: Mapping[str, Mapping[str, Any]],
     taken: Iterable[str],
     folder: Path,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Upstreams]:
     """Return the source of upstream tools, and end what it started afterwards.
 
     Adds the servers' providers to `profiles`; `folder` is where programs have theirs. Raises
     `ValetError("bad_request")` for a setting that is wrong.
     """
-    directory = Directory(vault, audit, Discovery(oauth), profiles, configured, taken)
+    directory = Directory(vault, audit, Discovery(oauth), profiles, configured, taken, clock=clock)
     sessions, reach = Sessions(), Reach(Programs(folder, Restarts()))
     visits = Visits(directory, access, connections, sessions, reach, audit, Questions(audit))
-    source = Upstreams(directory, Listings(vault, audit), visits)
+    source = Upstreams(directory, Listings(vault, audit, clock), visits)
     reach.on_change = source.outdated
     try:
         yield source

@@ -70,7 +70,9 @@ class Directory:
         self._facts: dict[str, Facts] = {}
         self._looked: dict[str, float] = {}
         self._looking: dict[str, asyncio.Lock] = {}
-        self._servers = {name: self._named(name, entry) for name, entry in configured.items()}
+        self._servers: dict[str, Server] = {}
+        for name, entry in configured.items():
+            self._servers[name] = self._named(name, entry)
         for record in vault.list(ADDED):
             if record.id not in self._servers and record.id not in self._taken:
                 self._servers[record.id] = _added(record.id, record.meta)
@@ -78,8 +80,15 @@ class Directory:
             self._remember(server)
 
     def _named(self, name: str, entry: Mapping[str, Any]) -> Server:
-        if name in self._taken:
-            raise ValetError("bad_request", what=f"the MCP server name {name} is taken")
+        """Return the server of that name, which no other name may be the beginning of.
+
+        A server called `a` could offer `b_x`, which would be the tool `x` of a server called `a_b`.
+        """
+        for other in (*self._taken, *self._servers):
+            if f"{name}_".startswith(f"{other}_") or f"{other}_".startswith(f"{name}_"):
+                raise ValetError(
+                    "bad_request", what=f"the MCP server name {name} is taken, by {other}"
+                )
         return settings.server(name, entry)
 
     def _remember(self, server: Server) -> None:
@@ -155,8 +164,6 @@ class Directory:
 
         Raises `ValetError` for a name that is taken, and as `describe`.
         """
-        if name in self._servers:
-            raise ValetError("bad_request", what=f"the MCP server name {name} is taken")
         entry = {"url": url, "loopback": loopback}
         server = replace(self._named(name, entry), principal=principal)
         self._found(server, await self._discovery.look(server))
