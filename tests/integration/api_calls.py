@@ -10,6 +10,7 @@ from jupyter_valet.broker.authorized import Authorized
 from jupyter_valet.broker.calls import Calls
 from jupyter_valet.broker.catalogue import Catalogue
 from jupyter_valet.broker.oauth import Profile
+from jupyter_valet.broker.policy import Policy
 from jupyter_valet.broker.policy.access import Access
 from jupyter_valet.broker.toolsets import Toolset
 
@@ -20,7 +21,8 @@ def calls_of(
     egress: Any,
     audit: Any,
     profiles: Mapping[str, Profile],
+    policy: Policy,
 ) -> Calls:
     """Return calls whose only tools are the operations of `toolsets`."""
-    authorized = Authorized(Access(connections), connections, egress, audit)
+    authorized = Authorized(Access(connections, policy), connections, egress, audit)
     return Calls(Catalogue(Apis(toolsets, authorized, profiles)))

@@ -119,7 +119,11 @@ class BrokerProcess:
         return dict(message["result"])
 
     def kernel(
-        self, kernel_id: str = "k1", principal: str = "owner", notebook: str = "a.ipynb"
+        self,
+        kernel_id: str = "k1",
+        principal: str = "owner",
+        notebook: str = "a.ipynb",
+        **facts: Any,
     ) -> Kernel:
         """Declare a kernel, as the provisioner does, and return its side."""
         token = capability.mint()
@@ -130,6 +134,7 @@ class BrokerProcess:
             principal=principal,
             notebook=notebook,
             origin=ORIGIN,
+            **facts,
         )
         return Kernel(self.port, token)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from api_calls import calls_of
+from granting import policy_of
 from local_server import LocalServer
 
 from jupyter_valet.broker.audit import Audit, read_audit
@@ -22,7 +23,7 @@ from jupyter_valet.broker.consent import Consent
 from jupyter_valet.broker.egress import Egress
 from jupyter_valet.broker.egress.origin import Origin
 from jupyter_valet.broker.elicitation import NeedsAuthorization, Transaction, Transactions
-from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.oauth import OAuthClient, Profile, profiles
 from jupyter_valet.broker.toolsets import Operation, Toolset
 from jupyter_valet.broker.vault import Vault, open_vault
@@ -152,8 +153,11 @@ async def keyed_world(folder: Path, api: KeyedApi, **settings: Any) -> AsyncIter
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)
     probes = Probes(vault, egress, clock=lambda: now[0])
-    consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
-    calls = calls_of([toolset], connections, egress, audit, known)
+    policy, kernels = policy_of(vault, audit), Kernels()
+    consent = Consent(
+        vault, audit, known, oauth, connections, transactions, probes, policy, kernels
+    )
+    calls = calls_of([toolset], connections, egress, audit, known, policy)
     try:
         yield KeyedWorld(
             state, api, vault, egress, known["weather"], audit, connections, transactions, consent,

@@ -20,6 +20,7 @@ import mcp_types as types
 import uvicorn
 from aiohttp import web
 from api_calls import calls_of
+from granting import allow, policy_of
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -31,6 +32,7 @@ from jupyter_valet.broker.elicitation import Transaction, Transactions
 from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.mcp import Endpoint
 from jupyter_valet.broker.oauth import Account, OAuthClient, TokenSet, profiles
+from jupyter_valet.broker.policy import Policy, Subject
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.toolsets import toolsets
 from jupyter_valet.broker.vault import Vault, open_vault
@@ -97,16 +99,31 @@ class World:
     calls: Calls
     events: list[tuple[str, dict[str, Any]]]
     known: dict[str, Any]
+    policy: Policy
     endpoint: Any = None
     url: str = ""
     sent: bytearray = field(default_factory=bytearray)
+    callers: list[Caller] = field(default_factory=list)
+    granting: bool = True
+    """Whether notebooks are allowed everything without asking."""
 
     def kernel(self, name: str = "k1", principal: str = "jane") -> str:
-        """Register a kernel as the Jupyter server does; return its capability."""
+        """Register a kernel as the Jupyter server does; return its capability.
+
+        The person has allowed its notebook what they are signed in to.
+        """
         token = capability.mint()
         caller = Caller(principal, name, f"{name}.ipynb", ORIGIN)
         self.kernels.register(capability.digest(token), caller)
+        self.callers.append(caller)
+        for connection in self.connections.find(principal, "demo"):
+            self.allow(caller, connection)
         return token
+
+    def allow(self, caller: Caller, connection: Connection, **grant: Any) -> None:
+        """Grant what there is no grant for yet."""
+        if self.granting and not self.policy.grants.find(Subject.of(caller), connection.id):
+            allow(self.policy, caller, connection, **grant)
 
     def connect(
         self,
@@ -119,9 +136,13 @@ class World:
         """Store a connection and make its token good upstream."""
         self.upstream.tokens[token] = scopes
         tokens = TokenSet(Secret(token), None, expires_at, scopes)
-        return self.connections.store(
+        made = self.connections.store(
             principal, self.known["demo"], tokens, Account("amara", "Amara")
         )
+        for caller in self.callers:
+            if caller.principal == principal:
+                self.allow(caller, made)
+        return made
 
     def pending(self, principal: str = "jane") -> list[Transaction]:
         return self.transactions.pending_for(principal, "demo")
@@ -251,6 +272,7 @@ async def world(folder: Path, upstream: Upstream) -> AsyncIterator[World]:
     oauth = OAuthClient()
     connections = Connections(vault, oauth, known, audit)
     egress = Egress()
+    policy = policy_of(vault, audit)
     try:
         yield World(
             folder,
@@ -260,9 +282,10 @@ async def world(folder: Path, upstream: Upstream) -> AsyncIterator[World]:
             connections,
             Transactions(vault),
             egress,
-            calls_of(toolsets(known), connections, egress, audit, known),
+            calls_of(toolsets(known), connections, egress, audit, known, policy),
             events,
             known,
+            policy,
         )
     finally:
         await egress.close()

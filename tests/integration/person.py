@@ -60,6 +60,25 @@ class Person:
             nonce=facts["nonce"],
         )
 
+    def press(
+        self, broker: BrokerProcess, method: str, transaction: str, **choices: str
+    ) -> dict[str, Any]:
+        """Open the page, fill its form in, and press its button; return what it showed."""
+        facts = self.open(broker, transaction)
+        broker.call(
+            f"page.{method}",
+            transaction=transaction,
+            principal=self.principal,
+            nonce=facts["nonce"],
+            choices=choices,
+        )
+        return facts
+
+    def grant(self, broker: BrokerProcess, transaction: str, **choices: str) -> None:
+        """Let the notebook use the first of the connections that are offered."""
+        first = self.open(broker, transaction)["choices"][0]["connection"]
+        self.press(broker, "grant", transaction, **{"connection": first, **choices})
+
     def at_demo(self, location: str, who: str = "amara", untick: str = "") -> str:
         """Walk the demo provider's two pages; return the callback's query."""
         page = self.browser.get(location).text
@@ -69,7 +88,7 @@ class Person:
             form = {"request": key, "person": who}
             page = self.browser.post(f"{issuer}/authorize/person", data=form).text
         scopes = re.findall(r'name="scope" value="([^"]+)"', page)
-        form = {"request": key, "decision": "allow", "scope": [s for s in scopes if s != untick]}
+        form: Any = {"request": key, "decision": "allow", "scope": [s for s in scopes if s != untick]}
         answer = self.browser.post(f"{issuer}/authorize/consent", data=form)
         assert answer.status_code == 303, answer.text
         return urlsplit(answer.headers["location"]).query

@@ -96,12 +96,16 @@ def test_an_unticked_box_says_what_this_tool_still_needs(broker):
     assert "issues:read" not in views[0]["scopes"]
 
 
-def test_one_finished_card_finishes_the_other_notebooks_too(broker):
+def test_one_sign_in_leaves_only_the_grant_to_the_other_notebook(broker):
+    """Its card asks for no second login, and its person says so on a page of its own."""
     one, two = broker.kernel("k1", notebook="a.ipynb"), broker.kernel("k2", notebook="b.ipynb")
     first, _, _ = asked(one.call_tool(*ISSUES))
     second, key, state = asked(two.call_tool(*ISSUES))
     assert first != second
     Person().sign_in(broker, first)
+    card = view(two, second)
+    assert (card["state"], card["kind"]) == ("waiting", "grant")
+    Person().grant(broker, second)
     assert view(two, second)["state"] == "done"
     assert not finish(two, *ISSUES, key, state).get("isError")
 

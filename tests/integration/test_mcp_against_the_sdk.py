@@ -451,7 +451,12 @@ async def test_a_declared_header_is_compared_alike(both: Both, tmp_path: Path) -
     project = replace(project, schema={**project.schema, "x-mcp-header": "Project"})
     listed = replace(operations["list_issues"], parameters=(project, *others))
     calls = calls_of(
-        [replace(demo, operations=(listed,))], here.connections, here.egress, None, here.known
+        [replace(demo, operations=(listed,))],
+        here.connections,
+        here.egress,
+        None,
+        here.known,
+        here.policy,
     )
     parts = (calls, here.transactions, here.kernels, here.vault, here.known)
     async with Endpoint(*parts) as ours, OnlySdk(*parts) as sdks:

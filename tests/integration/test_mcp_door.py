@@ -181,7 +181,7 @@ async def test_a_header_that_a_tool_declares_must_agree_with_its_argument(tmp_pa
         project = replace(project, schema={**project.schema, "x-mcp-header": "Project"})
         listed = replace(listed, parameters=(project, *others))
         demo = replace(demo, operations=(listed, operations["get_issue"]))
-        here.calls = calls_of([demo], here.connections, here.egress, None, here.known)  # type: ignore[arg-type]
+        here.calls = calls_of([demo], here.connections, here.egress, None, here.known, here.policy)
         here.connect()
         async with here.serving():
             token = here.kernel()

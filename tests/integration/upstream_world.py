@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from granting import policy_of, write_too
 from oauth_harness import Browser, Clock
 
 from jupyter_valet.broker.audit import Audit
@@ -16,7 +17,7 @@ from jupyter_valet.broker.connections import Connections, Probes
 from jupyter_valet.broker.consent import Consent
 from jupyter_valet.broker.egress import Egress
 from jupyter_valet.broker.elicitation import NeedsAuthorization, Transaction, Transactions
-from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.oauth import OAuthClient, Profile
 from jupyter_valet.broker.policy.access import Access
 from jupyter_valet.broker.upstream.assembly import upstreams
@@ -61,8 +62,13 @@ class UpstreamWorld:
             try:
                 return await self.call(name, arguments, **more)
             except NeedsAuthorization as needs:
-                await self.sign_in(needs)
+                await self.sign_in(needs, more.get("caller", JANE))
         raise AssertionError("it asks without end")
+
+    async def connected(self, name: str = "up", caller: Caller = JANE) -> list[str]:
+        """Connect to a server and return the names of its tools."""
+        outcome = await self.signed_in_call(f"{name}_connect", caller=caller)
+        return [tool["name"] for tool in outcome.data["tools"]]
 
     async def sign_in(self, needs: NeedsAuthorization, caller: Caller = JANE) -> Transaction:
         """Press the button, go through the provider's pages, come back."""
@@ -76,6 +82,7 @@ class UpstreamWorld:
         query = await self.browser.sign_in(sent["location"], facts["redirect_uri"])
         answer = {"provider": needs.provider, "query": query, "binding": sent["binding"]}
         await self.consent.callback({**where, **answer})
+        write_too(self.consent.desk.policy, caller)
         ended = self.transactions.get(transaction.id)
         assert ended is not None
         return ended
@@ -93,6 +100,7 @@ class UpstreamWorld:
         assert facts["step"] == "api_key"
         form = urlencode({"nonce": facts["nonce"], "api_key": key, "label": "mine"})
         await self.consent.save({**where, "form": form})
+        write_too(self.consent.desk.policy, caller)
 
     def actions(self, name: str = "") -> list[dict[str, Any]]:
         return [event for event in self.events if event["action"].startswith(name)]
@@ -113,9 +121,19 @@ async def upstream_world(
     connections = Connections(vault, oauth, profiles, audit)
     transactions = Transactions(vault)
     egress = Egress()
+    policy = policy_of(vault, audit)
     consent = Consent(
-        vault, audit, profiles, oauth, connections, transactions, Probes(vault, egress)
+        vault,
+        audit,
+        profiles,
+        oauth,
+        connections,
+        transactions,
+        Probes(vault, egress),
+        policy,
+        Kernels(),
     )
+    clock = Clock()
     browser = Browser({"login": "jane", "password": "pw"})
     try:
         async with upstreams(
@@ -123,14 +141,16 @@ async def upstream_world(
             audit,
             oauth,
             connections,
-            Access(connections),
+            Access(connections, policy),
             profiles,
             servers,
             taken=(),
             folder=folder / "programs",
+            clock=clock,
         ) as source:
             world = UpstreamWorld(source, consent, transactions, browser)
             world.events = events
+            world.clock = clock
             yield world
     finally:
         await browser.close()

@@ -55,7 +55,7 @@ class Apis:
         profile = self._profiles[tool.provider]
         request = build(tool.source, tool.operation, call.arguments)
         asker = f"The tool {tool.toolset}.{tool.short_name}"
-        use = Use(tool.name, asker, request, tool.access, tool.operation.scopes)
+        use = Use(tool.name, asker, request, tool.access, tool.operation.scopes, words=tool.title)
         headers = ScopeHeaders(tool.source.granted_header, tool.source.accepted_header)
         response = await self._authorized.send(call.caller, profile, use, headers)
         return outcome(response, profile.title)

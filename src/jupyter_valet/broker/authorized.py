@@ -57,8 +57,7 @@ class Authorized:
     ) -> Response:
         """Send `use.request` and return upstream's answer, whatever its status.
 
-        Raises `NeedsAuthorization` when the person must act first, `ValetError` for what goes wrong
-        on the way.
+        Raises `Needs` when the person must act first, `ValetError` for what goes wrong on the way.
         """
         return await _Sending(self, caller, profile, use, scope_headers).run()
 

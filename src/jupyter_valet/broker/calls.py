@@ -41,8 +41,8 @@ class Calls:
     ) -> ToolOutcome:
         """Run a tool for `caller`.
 
-        Raises `UnknownTool`, `NeedsAuthorization`, and `ValetError` for bad arguments and for what
-        goes wrong on the way.
+        Raises `UnknownTool`, `Needs`, and `ValetError` for bad arguments and for what goes wrong on
+        the way.
         """
         source, tool = self.catalogue.find(caller, name)
         tool.check(arguments)

@@ -28,6 +28,8 @@ class Caller:
     kernel_id: str
     notebook: str
     origin: str
+    root: str = ""
+    """The server's folder below which the notebook is."""
     isolation: Isolation = field(default_factory=Isolation, compare=False)
     """What the server measured around this kernel."""
 
@@ -66,6 +68,10 @@ class Kernels:
             digest: _told(caller, binding) if caller.kernel_id == kernel_id else caller
             for digest, caller in self._callers.items()
         }
+
+    def moved(self, root: str, old: str, new: str) -> None:
+        """Know the kernels of a notebook, or of a folder of them, by their new path."""
+        self._callers = {d: _at(c, root, old, new) for d, c in self._callers.items()}
 
     def revoke(self, kernel_id: str) -> None:
         """Forget the capability of a kernel that stopped or restarts."""
@@ -117,3 +123,10 @@ def _told(caller: Caller, binding: Binding) -> Caller:
     lack = f"its capability works in other kernels, too (R59): {binding.unbound}"
     unlocked = [*caller.isolation.unlocked, lack]
     return replace(caller, isolation=replace(caller.isolation, unlocked=unlocked))
+
+
+def _at(caller: Caller, root: str, old: str, new: str) -> Caller:
+    """Return `caller` with its notebook's path as it is after `old` has become `new`."""
+    rest = caller.notebook.removeprefix(old)
+    inside = caller.notebook.startswith(old) and (not rest or rest.startswith("/"))
+    return replace(caller, notebook=new + rest) if caller.root == root and inside else caller

@@ -15,10 +15,10 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from ..wire import routes
+from ..wire import egress, routes
 from ..wire.errors import ValetError
 from ..wire.functions import MAX_BODY
-from ..wire.views import ConnectReply, ConnectRequest, TransactionView
+from ..wire.views import ConnectRequest, TransactionView
 from .control import describe
 from .functions.routes import FunctionRoutes
 from .kernels import Caller, Kernels
@@ -78,6 +78,9 @@ class Listener:
             return
         caller = self._caller(scope)
         with self._kernels.request_of(caller):
+            if scope["path"].startswith(f"{egress.ROUTE}/"):
+                await (await self._services()).forward(caller, scope, receive, send)
+                return
             await self._small_route(await _request(caller, scope, receive), receive, send)
 
     async def _small_route(self, request: Request, receive: Receive, send: Send) -> None:
@@ -122,12 +125,15 @@ class Routes:
                 caller = self.request.caller
                 return self.services.status(caller).to_json()
             case "POST", ["connect"]:
-                return self._connect().to_json()
+                asked = self._connect_request()
+                return self.services.holdings.connect(self.request.caller, asked).to_json()
             case "GET", ["connections"]:
-                views = self.services.connections.views(self.request.caller.principal)
-                return {"connections": [view.to_json() for view in views]}
+                mine = self.services.holdings.mine(self.request.caller)
+                return {"connections": [view.to_json() for view in mine]}
             case "DELETE", ["connections", connection]:
                 return await self._disconnect(connection)
+            case "DELETE", ["grants", grant]:
+                return self.services.holdings.end_grant(self.request.caller, grant)
             case "GET", ["transactions", transaction]:
                 return (await self._watch(transaction)).to_json()
             case "DELETE", ["transactions", transaction]:
@@ -138,32 +144,6 @@ class Routes:
                     self.request.method, rest, self.request.query, self.request.body
                 )
         raise ValetError("not_found", what="route")
-
-    def _connect(self) -> ConnectReply:
-        asked = self._connect_request()
-        caller, services = self.request.caller, self.services
-        profile = services.profiles.get(asked.provider)
-        if profile is None:
-            raise ValetError("unknown_provider", provider=asked.provider)
-        if not profile.may_ask(asked.scopes):
-            raise ValetError("bad_request", what="a scope is not one that can be asked for")
-        scopes = profile.normalise(asked.scopes or profile.default_scopes)
-        for connection in services.connections.find(caller.principal, profile.name):
-            good = connection.status == "active" and scopes <= connection.scopes
-            if good and not asked.new_account:
-                views = services.connections.views(caller.principal)
-                known = next(view for view in views if view.id == connection.id)
-                return ConnectReply(connection=known.to_json())
-        transaction = services.transactions.create(
-            caller,
-            provider=profile.name,
-            scopes=services.connections.scopes_to_ask(
-                caller.principal, profile, scopes, new_account=asked.new_account
-            ),
-            reason="%connect in this notebook",
-            select_account=asked.new_account,
-        )
-        return ConnectReply(transaction=services.view(transaction).to_json())
 
     def _connect_request(self) -> ConnectRequest:
         try:
@@ -178,9 +158,8 @@ class Routes:
 
     async def _disconnect(self, connection: str) -> dict[str, Any]:
         revoke = self.request.query.get("revoke") == "true"
-        caller = self.request.caller
-        ended = await self.services.connections.end(caller.principal, connection, revoke=revoke)
-        return {"ended": ended}
+        holdings, caller = self.services.holdings, self.request.caller
+        return {"ended": await holdings.disconnect(caller, connection, revoke=revoke)}
 
     async def _watch(self, transaction_id: str) -> TransactionView:
         transaction = self._own(transaction_id)

@@ -77,10 +77,16 @@ class Broker:
         on(wire.PAGE_SAVE, self._with(lambda s: s.consent.save))
         on(wire.PAGE_APPROVE, self._with(lambda s: s.consent.approve))
         on(wire.PAGE_DECLINE, self._with(lambda s: s.consent.decline))
+        on(wire.PAGE_ACCEPT, self._with(lambda s: s.consent.accept))
+        on(wire.PAGE_GRANT, self._with(lambda s: s.consent.grant))
+        on(wire.PAGE_ALLOW, self._with(lambda s: s.consent.allow))
         on(wire.PAGE_DONE, self._with(lambda s: s.consent.done))
         on(wire.OAUTH_CALLBACK, self._with(lambda s: s.consent.callback))
         on(wire.CONNECTIONS_PAGE, self._with(lambda s: s.consent.connections_page))
         on(wire.CONNECTIONS_END, self._with(lambda s: s.consent.connections_end))
+        on(wire.GRANTS_CHANGE, self._with(lambda s: s.consent.grants_change))
+        on(wire.GRANTS_END, self._with(lambda s: s.consent.grants_end))
+        on(wire.NOTEBOOK_MOVED, self._with(lambda s: s.notebook_moved))
 
     def _with(
         self, pick: Callable[[Services], Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
@@ -120,6 +126,7 @@ class Broker:
             kernel_id=params["kernel_id"],
             notebook=params["notebook"],
             origin=params["origin"],
+            root=params.get("root") or "",
             isolation=Isolation.from_json(params.get("isolation") or {}),
         )
         peer = Peer.from_json(params.get("peer") or {})

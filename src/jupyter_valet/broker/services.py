@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .._version import __version__
 from ..wire.control import EVENT_AUDIT, StartParams
-from ..wire.isolation import Isolation
 from ..wire.routes import PAGE_CONNECTIONS
 from ..wire.views import StatusView, TransactionView
 from .apis import Apis
 from .audit import Audit
-from .authorized import Authorized
+from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
 from .catalogue import Catalogue
 from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
 from .elicitation import Transaction, Transactions
+from .forward import Forward, ForwardLimits, Questions
 from .functions import Functions
 from .hardening import Hardening
+from .holdings import Holdings
 from .kernels import Caller, Kernels
 from .level import level
 from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
+from .policy import Digests, Grants, Policy
 from .policy.access import Access
 from .toolsets import toolsets
 from .vault import Vault
@@ -47,22 +50,29 @@ class Services:
     profiles: dict[str, Profile]
     connections: Connections
     transactions: Transactions
+    policy: Policy
     calls: Calls
     functions: Functions
     consent: Consent
     endpoint: Endpoint
+    forward: Forward
 
     def view(self, transaction: Transaction) -> TransactionView:
         """Return what the card of `transaction` shows."""
         profile = self.profiles[transaction.provider]
         host = urlsplit(transaction.origin).netloc
         view = transaction.view(f"{SERVER_NAME} at {host}", profile.title, profile.words)
-        name, words = self._level(self.kernels.isolation_of(transaction.kernel_id))
+        name, words = self.policy.levels(self.kernels.isolation_of(transaction.kernel_id))
         return replace(view, level=name, level_words=words)
+
+    @cached_property
+    def holdings(self) -> Holdings:
+        """What notebooks hold of their person's connections."""
+        return Holdings(self.profiles, self.connections, self.transactions, self.policy, self.view)
 
     def status(self, caller: Caller) -> StatusView:
         """Return what `%valet` prints, with the level that holds for the kernel that asks."""
-        name, words = self._level(caller.isolation)
+        name, words = self.policy.levels(caller.isolation)
         return StatusView(
             version=__version__,
             level=name,
@@ -74,8 +84,13 @@ class Services:
             connections_url=caller.origin + PAGE_CONNECTIONS,
         )
 
-    def _level(self, isolation: Isolation) -> tuple[str, str]:
-        return level(self.hardening, self.vault.key_source, isolation)
+    async def notebook_moved(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Follow a notebook, or a folder of them, that the server renamed or deleted."""
+        root, old, new = params["root"], params["old"], params["new"]
+        self.policy.grants.moved(root, old, new)
+        if new:
+            self.kernels.moved(root, old, new)
+        return {}
 
 
 @asynccontextmanager
@@ -97,18 +112,36 @@ async def build(
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)
     egress = Egress()
-    access = Access(connections)
+    policy = Policy(
+        audit,
+        Grants(vault, audit),
+        Digests(vault),
+        partial(level, hardening, vault.key_source),
+        start.wanted_level,
+    )
+    policy.follow(kernels)
+    access = Access(connections, policy)
     authorized = Authorized(access, connections, egress, audit)
     functions = Functions(kernels, access, known, audit)
-    catalogue = Catalogue(Apis(toolsets(known), authorized, known), functions)
+    sets = toolsets(known)
+    catalogue = Catalogue(Apis(sets, authorized, known), functions)
     functions.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     probes = Probes(vault, egress)
-    consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
+    consent = Consent(
+        vault, audit, known, oauth, connections, transactions, probes, policy, kernels
+    )
+    forward = Forward(
+        authorized,
+        known,
+        Questions(transactions, known, lambda transaction: services.view(transaction)),
+        ForwardLimits.read(start.egress_limits),
+        {t.provider: ScopeHeaders(t.granted_header, t.accepted_header) for t in sets},
+    )
     try:
         async with endpoint:
-            yield Services(
+            services = Services(
                 vault,
                 audit,
                 hardening,
@@ -116,11 +149,14 @@ async def build(
                 known,
                 connections,
                 transactions,
+                policy,
                 calls,
                 functions,
                 consent,
                 endpoint,
+                forward,
             )
+            yield services
     finally:
         await egress.close()
         await connections.close()

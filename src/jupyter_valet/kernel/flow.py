@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 from ..wire import routes
 from ..wire.errors import ValetError
-from ..wire.views import TransactionState, TransactionView
+from ..wire.views import Kind, TransactionState, TransactionView
+from ..wire.views import question as in_words
 from . import mcp
 from .cards.links import examine
 from .transport import Lost
@@ -25,6 +26,11 @@ ROUNDS = 12
 
 AGAIN_SECONDS = 600.0
 """How long an expired card offers *Try again* before the cell ends."""
+
+_UNATTENDED: dict[str, str] = {
+    Kind.GRANT: "unattended_grant",
+    Kind.APPROVAL: "unattended_approval",
+}
 
 _TRANSACTION_URL = re.compile(rf"/{routes.PAGE_CONNECT}/([A-Za-z0-9_-]{{16,128}})\Z")
 
@@ -190,7 +196,8 @@ def wait(view: TransactionView, message: str, desk: Desk) -> Flow[Verdict]:
     """Wait until the transaction is final; Interrupt and cancellation end it at the broker."""
     if not _final(view) and not desk.attended():
         yield End(view.id, "cancel")
-        raise ValetError("unattended", provider=view.provider)
+        code = _UNATTENDED.get(view.kind, "unattended")
+        raise ValetError(code, provider=view.provider, name=view.provider)
     if not _final(view) and (refusal := examine(view.url).refusal):
         yield End(view.id, "cancel")
         what = f"its link must not be opened, because {refusal}"
@@ -239,18 +246,19 @@ def _wanted_again(card: Card) -> Flow[bool]:
 def verdict(view: TransactionView) -> Verdict:
     """Return what a final transaction means for the call that waits for it."""
     title = view.provider_title or view.provider
+    asked = in_words(view.kind, title)
     match view.state:
         case TransactionState.DONE:
             return Verdict("accept")
         case TransactionState.DECLINED:
-            return Verdict("decline", ValetError("declined", provider=title))
+            return Verdict("decline", ValetError("declined", question=asked))
         case TransactionState.EXPIRED:
-            return Verdict("cancel", ValetError("expired", provider=title))
+            return Verdict("cancel", ValetError("expired", question=asked))
         case TransactionState.FAILED:
             what = view.error.rstrip(".") or "the provider gave no reason"
             return Verdict("cancel", ValetError("sign_in_failed", provider=title, what=what))
         case _:
-            return Verdict("cancel", ValetError("cancelled", provider=title))
+            return Verdict("cancel", ValetError("cancelled", question=asked))
 
 
 def _final(view: TransactionView) -> bool:

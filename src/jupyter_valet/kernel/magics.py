@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ..wire import env
 from ..wire.errors import ValetError
-from ..wire.views import ConnectionView, ConnectRequest, TransactionView
+from ..wire.views import ConnectionView, ConnectRequest, GrantView, TransactionView
 from .cards.face import isolation_line
 from .desk import desk
 from .flow import Flow, Verdict, wait
@@ -23,7 +23,8 @@ from .shells import run
 
 HELP = """\
   %connect NAME [NAME ...]     sign in; --scopes A,B asks for these, --new-account for one more
-  %connections                 the accounts that are signed in
+  %connections                 the accounts that this notebook may use, and for what
+  %connections --end NAME      take this notebook's grant back; the account stays signed in
   %disconnect NAME [--revoke]  forget an account; --revoke ends the access at the provider too
   %valet doctor                attack from this kernel, and see what holds
   %valet errors                tracebacks of functions that failed as tools
@@ -61,8 +62,11 @@ def _greeting(connection: ConnectionView) -> str:
     return f"{title}: already signed in as {one_line(connection.account, 120)}."
 
 
+NOTHING = "This notebook may use no account. Type %connect NAME."
+
+
 class Accounts(Rows):
-    """The person's connections; no connection is a sentence and not `[]`.
+    """The connections that this notebook may use; none is a sentence and not `[]`.
 
     Below them stands the isolation level of this kernel: what their safety rests on.
     """
@@ -70,7 +74,7 @@ class Accounts(Rows):
     isolation = ""
 
     def __repr__(self) -> str:
-        text = super().__repr__() if self else "Nobody is signed in. Type %connect NAME."
+        text = super().__repr__() if self else NOTHING
         return f"{text}\nIsolation {self.isolation}" if self.isolation else text
 
     def _repr_html_(self) -> str | None:
@@ -81,9 +85,11 @@ class Accounts(Rows):
 
 
 def connections(line: str) -> Accounts:
-    """Return the person's connections as a table."""
-    _no_arguments("connections", line)
+    """Return the notebook's connections as a table; with `--end NAME`, end its grant first."""
+    options = _connections_options(line)
     session = current()
+    if options.end:
+        _end_grants(session, options.end)
     accounts = Accounts(_row(connection) for connection in session.connections())
     with suppress(ValetError):  # the accounts are what was asked for
         status = session.status(quick=True)
@@ -96,10 +102,39 @@ def _row(connection: ConnectionView) -> dict[str, Any]:
         "provider": connection.provider,
         "account": connection.account,
         "scopes": " ".join(connection.scopes),
+        "may": "; ".join(map(_leave, connection.grants)),
         "status": connection.reason or connection.status,
         "last used": _when(connection.last_used_at),
         "id": connection.id,
     }
+
+
+def _leave(grant: GrantView) -> str:
+    """Return what the notebook may do, in a few words."""
+    words = ["read and write" if grant.access == "read_write" else "read"]
+    if grant.writes and grant.access == "read":
+        words.append(f"write by {' '.join(grant.writes)}")
+    if grant.hosts or grant.methods or grant.paths or grant.scopes:
+        words.append("limited")
+    if grant.per_hour:
+        words.append(f"{grant.per_hour} calls an hour")
+    if grant.run_only:
+        words.append("in this run")
+    elif grant.until:
+        words.append(f"until {_when(grant.until)}")
+    return one_line(", ".join(words))
+
+
+def _end_grants(session: Session, name: str) -> None:
+    """Take back what this notebook may do with one connection. Raises `ValetError`."""
+    meant = [c for c in session.connections() if name in _names(c)]
+    if not meant:
+        raise ValetError("not_found", what=f"connection: {one_line(name, 80)}")
+    for connection in meant:
+        for grant in connection.grants:
+            session.end_grant(grant.id)
+        title = one_line(connection.provider_title or connection.provider, 60)
+        print(f"{title}: this notebook may not use {one_line(connection.account, 120)} any more.")
 
 
 def _when(seconds: float) -> str:
@@ -213,6 +248,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 _CONNECT = "%connect NAME [NAME ...] [--scopes A,B] [--new-account]"
+_CONNECTIONS = "%connections [--end NAME]"
 _DISCONNECT = "%disconnect NAME [--revoke] [--all]"
 
 
@@ -232,13 +268,14 @@ def _disconnect_options(line: str) -> argparse.Namespace:
     return parser.parse_args(_words(parser, line))
 
 
+def _connections_options(line: str) -> argparse.Namespace:
+    parser = _Parser(prog="%connections", usage=_CONNECTIONS, add_help=False, allow_abbrev=False)
+    parser.add_argument("--end", default="", metavar="NAME")
+    return parser.parse_args(_words(parser, line))
+
+
 def _scopes(text: str) -> list[str]:
     return [scope for scope in text.replace(",", " ").split() if scope]
-
-
-def _no_arguments(name: str, line: str) -> None:
-    if line.strip():
-        raise ValetError("usage", what=f"%{name} takes no arguments", usage=f"%{name}")
 
 
 def _words(parser: _Parser, line: str) -> list[str]:

@@ -122,6 +122,11 @@ class Session:
         path = f"{routes.CONNECTIONS}/{quote(connection, safe='')}{query}"
         return str(self._json(Request("DELETE", path, repeatable=True)).get("ended", "forgotten"))
 
+    def end_grant(self, grant: str) -> None:
+        """Give a grant of this notebook back."""
+        path = f"{routes.GRANTS}/{quote(grant, safe='')}"
+        self._json(Request("DELETE", path, repeatable=True))
+
     def status(self, *, quick: bool = False) -> StatusView:
         """Return what `%valet` prints; `quick` does not wait for a restart."""
         return _parsed(StatusView, self._get(routes.STATUS, quick=quick))

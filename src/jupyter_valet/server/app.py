@@ -101,6 +101,11 @@ class ValetExtension(ExtensionApp):
     def _default_state_dir(self) -> str:
         return str(Path(jupyter_data_dir()) / "valet")
 
+    @default("wanted_level")
+    def _default_wanted_level(self) -> str:
+        # Who turned the wall off has chosen; without a wall that was wanted, each grant is one.
+        return "L0" if self.sandbox == "off" else "L2"
+
     @validate("public_origin")
     def _validate_public_origin(self, proposal: Bunch) -> str:
         from .origin import parse
@@ -124,6 +129,7 @@ class ValetExtension(ExtensionApp):
             demo=self.demo,
             broker_command=self.broker_command,
             withheld_variables=self.withheld_variables,
+            wanted_level=self.wanted_level,
         )
         return Services(self.serverapp, settings, self.log)
 
@@ -138,6 +144,7 @@ class ValetExtension(ExtensionApp):
             return
         self.active = True
         self._take_over_kernels()
+        self._follow_notebooks()
         if self.sandbox != "off":
             self._raise_wall()
 
@@ -162,6 +169,14 @@ class ValetExtension(ExtensionApp):
             self._open_gate()
         if self.wall is not None:
             self.wall.close()
+
+    def _follow_notebooks(self) -> None:
+        """Let grants follow the notebooks that are renamed, and end with those deleted."""
+        from .notebooks import Notebooks
+
+        assert self.serverapp is not None
+        vault = Path(self.state_dir).expanduser() / "vault.db"
+        Notebooks(self.serverapp, lambda: self.services.supervisor, vault, self.log).follow()
 
     def _raise_wall(self) -> None:
         """Put every kernel of this server behind the wall that is configured (D4)."""

@@ -16,7 +16,7 @@ from ..wire import capability
 from ..wire import env as valet_env
 from ..wire.errors import ValetError
 from ..wire.processes import Peer, peer
-from . import identity, isolation
+from . import identity, isolation, notebooks
 from .origin import Origins
 from .supervisor import Supervisor
 
@@ -51,6 +51,7 @@ class Kernels:
             "kernel_id": kernel_id,
             "principal": principal,
             "notebook": await self._notebook(kernel_id, environ),
+            "root": notebooks.root_of(self._serverapp),
             "origin": self._origin(kernel_id, handler),
             "isolation": isolation.around(self._serverapp, manager).to_json(),
             "peer": _who_will_ask(manager).to_json(),
@@ -91,7 +92,7 @@ class Kernels:
         sessions = self._serverapp.session_manager
         try:
             session = await ensure_async(sessions.get_session(kernel_id=kernel_id))
-            return str(session["path"])
+            return str(session["path"]).strip("/")
         except Exception:  # any session manager's way of saying that there is none
             return self._from_environment(environ)
 
@@ -102,7 +103,8 @@ class Kernels:
         root, path = Path(self._serverapp.root_dir).absolute(), Path(told)
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
-        return path.name
+        # Whole, with its slash: by its name alone it would be taken for one in the folder.
+        return path.as_posix()
 
 
 def _who_will_ask(manager: Any) -> Peer:

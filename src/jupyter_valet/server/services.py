@@ -33,6 +33,7 @@ class Settings:
     demo: bool
     broker_command: Sequence[str]
     withheld_variables: Sequence[str]
+    wanted_level: str
 
 
 class Services:
@@ -74,6 +75,7 @@ class Services:
             key_source=self.settings.key_source,
             providers=dict(self.settings.providers),
             demo_issuer=await self._demo_issuer(),
+            wanted_level=self.settings.wanted_level,
         )
 
     async def _demo_issuer(self) -> str:

@@ -160,6 +160,18 @@ class Supervisor:
         told = {"kernel_id": kernel_id, "peer": peer}
         await self.call(control.CAPABILITY_BIND, told, REGISTER_SECONDS)
 
+    async def moved(self, root: str, old: str, new: str) -> None:
+        """Tell this broker, and every one after it, that a notebook or a folder has a new path.
+
+        An empty `new` is one that was deleted. Raises `ValetError`.
+        """
+        for kernel_id, facts in self._kernels.items():
+            rest = str(facts["notebook"]).removeprefix(old)
+            inside = facts["notebook"] == old + rest and (not rest or rest.startswith("/"))
+            if new and inside and facts["root"] == root:
+                self._kernels[kernel_id] = {**facts, "notebook": new + rest}
+        await self.call(control.NOTEBOOK_MOVED, {"root": root, "old": old, "new": new})
+
     async def revoke(self, kernel_id: str) -> None:
         """Take a kernel's capability back; does not start a broker for it."""
         if self._kernels.pop(kernel_id, None) is None or self._stopped:

@@ -10,17 +10,23 @@ Methods (params -> result)::
 
     start            StartParams                                   -> {"port", "version", "level"}
     capability.register  {"digest", "kernel_id", "principal", "notebook", "origin",
-                          "isolation"?: Isolation, "peer"?: Peer}  -> {}
+                          "root"?, "isolation"?: Isolation, "peer"?: Peer}  -> {}
     capability.bind      {"kernel_id", "peer": Peer}               -> {}
     capability.revoke    {"kernel_id"}                             -> {}
     page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
     page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)
     page.approve     {"transaction", "principal", "origin", "nonce"}  -> {"location", "binding"}
     page.decline     {"transaction", "principal", "nonce"}         -> {}
+    page.accept      {"transaction", "principal", "nonce", "choices"} -> {}   a low level, ticked
+    page.grant       {"transaction", "principal", "nonce", "choices"} -> {}
+    page.allow       {"transaction", "principal", "nonce", "choices"} -> {}   one write
     page.done        {"transaction", "principal"}                  -> DoneFacts
     oauth.callback   {"provider", "query", "binding", "principal", "origin"} -> {"transaction"}
     connections.page {"principal", "origin"}            -> {"connections", "providers", "nonce"}
     connections.end  {"principal", "connection", "nonce", "revoke"} -> {}
+    grants.change    {"principal", "grant", "nonce", "choices"}    -> {}
+    grants.end       {"principal", "grant", "nonce"}               -> {}
+    notebook.moved   {"root", "old", "new"}   a file or folder; "" as "new": deleted  -> {}
     vault.unlock     {"form", "nonce"?}                            -> {"vault"}
     status           {}                                            -> StatusView
 
@@ -37,7 +43,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .views import ScopeView, _View
+from .views import Kind, ScopeView, _View
 
 START = "start"
 CAPABILITY_REGISTER = "capability.register"
@@ -47,10 +53,16 @@ PAGE_OPEN = "page.open"
 PAGE_SAVE = "page.save"
 PAGE_APPROVE = "page.approve"
 PAGE_DECLINE = "page.decline"
+PAGE_ACCEPT = "page.accept"
+PAGE_GRANT = "page.grant"
+PAGE_ALLOW = "page.allow"
 PAGE_DONE = "page.done"
 OAUTH_CALLBACK = "oauth.callback"
 CONNECTIONS_PAGE = "connections.page"
 CONNECTIONS_END = "connections.end"
+GRANTS_CHANGE = "grants.change"
+GRANTS_END = "grants.end"
+NOTEBOOK_MOVED = "notebook.moved"
 VAULT_UNLOCK = "vault.unlock"
 STATUS = "status"
 
@@ -76,17 +88,51 @@ class StartParams(_View):
     """Provider profiles of the user's own, by name, in the form of docs/providers.md."""
     demo_issuer: str = ""
     """Issuer URL of the embedded demo provider, when it runs."""
+    egress_limits: dict[str, Any] = field(default_factory=dict)
+    """What a notebook's own requests may take (docs/clients.md); what is left out is usual."""
+    wanted_level: str = "L0"
+    """The isolation level below which a grant needs the person's explicit word."""
     kernels: list[dict[str, Any]] = field(default_factory=list)
     """Kernels that run already, each as `capability.register` takes it: after a crash their waiting
     requests must find them known from the first moment on."""
 
 
 @dataclass(frozen=True)
+class ChoiceView(_View):
+    """A connection that the person may choose on the page of a grant."""
+
+    connection: str
+    account: str
+    access: str = ""
+    """What the notebook may do with it already; empty: nothing."""
+
+
+@dataclass(frozen=True)
+class PreviewView(_View):
+    """One write, as the person reads it before it is sent. Nothing in it is markup."""
+
+    asker: str
+    method: str
+    host: str
+    path: str
+    account: str
+    content_type: str = ""
+    body: str = ""
+    """At most some thousand characters; what is hidden or turns text around is spelled out."""
+    note: str = ""
+    """What of the body is not shown, in words."""
+    words: str = ""
+    """What the tool says that it does."""
+
+
+@dataclass(frozen=True)
 class PageFacts(_View):
     """What the isolated page of a transaction shows: facts the broker knows, nothing a kernel said.
 
-    `step` says which page it is: `consent` (sign in with the provider), `client` (the person's
-    OAuth app is not known yet: form with client id and secret), `api_key` (form), `final`.
+    `step` says which page it is: `level` (a box to tick, since the kernel is less isolated than the
+    person wanted), `consent` (sign in with the provider), `client` (the person's OAuth app is not
+    known yet: form with client id and secret), `api_key` (form), `grant` (which connection, and
+    what of it), `approval` (one write), `final`.
     """
 
     step: str
@@ -112,12 +158,27 @@ class PageFacts(_View):
     label_is_user: bool = False
     """Whether the account's name is sent along with the key, as HTTP Basic's user name."""
     error: str = ""
+    kind: str = Kind.SIGN_IN
+    access: str = "read"
+    """What is asked for: `read`, or `read_write`."""
+    choices: list[ChoiceView] = field(default_factory=list)
+    preview: PreviewView | None = None
+    level: str = ""
+    level_words: str = ""
+    low: bool = False
+    """Whether the level is below the one that the person wanted, and not accepted yet."""
+    wanted_level: str = ""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PageFacts:
-        """Build the facts, and their scopes, from decoded JSON."""
-        scopes = [ScopeView.from_json(s) for s in data.get("scopes", [])]
-        return super().from_json({**data, "scopes": scopes})
+        """Build the facts, with all that is in them, from decoded JSON."""
+        preview = data.get("preview")
+        parts = {
+            "scopes": [ScopeView.from_json(s) for s in data.get("scopes", [])],
+            "choices": [ChoiceView.from_json(c) for c in data.get("choices", [])],
+            "preview": PreviewView.from_json(preview) if preview else None,
+        }
+        return super().from_json({**data, **parts})
 
 
 @dataclass(frozen=True)
@@ -131,6 +192,7 @@ class DoneFacts(_View):
     notebook: str
     scopes_missing: list[ScopeView] = field(default_factory=list)
     error: str = ""
+    kind: str = Kind.SIGN_IN
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DoneFacts:

@@ -51,6 +51,35 @@ class TransactionState(StrEnum):
         return self not in (self.WAITING, self.OPENED, self.AT_PROVIDER)
 
 
+class Kind(StrEnum):
+    """What a pending elicitation asks the person for."""
+
+    SIGN_IN = "sign_in"
+    API_KEY = "api_key"
+    GRANT = "grant"
+    """This notebook may use a connection that is there."""
+    APPROVAL = "approval"
+    """One write under a grant to read."""
+
+    @property
+    def gates_a_connection(self) -> bool:
+        """Whether a connection comes out of it, rather than leave to use one."""
+        return self in (self.SIGN_IN, self.API_KEY)
+
+
+def question(kind: str, title: str) -> str:
+    """Return what is asked for, as the beginning of a sentence; `title` is the provider's."""
+    return _QUESTIONS.get(kind, "The question about {title}").format(title=title)
+
+
+_QUESTIONS: dict[str, str] = {
+    Kind.SIGN_IN: "The sign-in to {title}",
+    Kind.API_KEY: "The question for a key of {title}",
+    Kind.GRANT: "The grant for {title}",
+    Kind.APPROVAL: "The approval of a write to {title}",
+}
+
+
 @dataclass(frozen=True)
 class ScopeView(_View):
     """One scope that is asked for, in the provider's name and in words."""
@@ -87,12 +116,40 @@ class TransactionView(_View):
     level: str = ""
     """The isolation level of the kernel that asks, L0 to L3, as measured."""
     level_words: str = ""
+    kind: str = Kind.SIGN_IN
+    """What is asked for; a kind that is new to the reader is a question all the same."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Build the view, and its scopes, from decoded JSON."""
         scopes = [ScopeView.from_json(s) for s in data.get("scopes", [])]
         return super().from_json({**data, "scopes": scopes})
+
+
+@dataclass(frozen=True)
+class GrantView(_View):
+    """Leave for one notebook to use one connection; `until` in seconds since the epoch, 0 = always.
+
+    Empty limits limit nothing.
+    """
+
+    id: str
+    notebook: str
+    folder: str = ""
+    """Where the server keeps the notebook; told to the person, never to a kernel."""
+    run_only: bool = False
+    """Whether it ends with the kernel that it was given to."""
+    access: str = "read"
+    """`read`, or `read_write`."""
+    writes: list[str] = field(default_factory=list)
+    """Tools that may write although the access is to read."""
+    hosts: list[str] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+    per_hour: int = 0
+    until: float = 0.0
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,6 +172,14 @@ class ConnectionView(_View):
     """Why it is not active, in words."""
     kind: str = "oauth"
     """`oauth`, or `api_key`: a key that the person typed, which only they can revoke."""
+    grants: list[GrantView] = field(default_factory=list)
+    """Which notebooks may use it; a kernel is told of its own only."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Build the view, and its grants, from decoded JSON."""
+        grants = [GrantView.from_json(g) for g in data.get("grants", [])]
+        return super().from_json({**data, "grants": grants})
 
 
 @dataclass(frozen=True)

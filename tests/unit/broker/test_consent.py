@@ -8,13 +8,14 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
+from granting import policy_of
 
 from jupyter_valet.broker.audit import Audit, read_audit
 from jupyter_valet.broker.connections import Connections, Probes
 from jupyter_valet.broker.consent import Consent
 from jupyter_valet.broker.egress import Egress
 from jupyter_valet.broker.elicitation import Transaction, Transactions
-from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.oauth import Account, OAuthClient, TokenSet, profiles
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import open_vault
@@ -76,6 +77,8 @@ class World:
             self.connections,
             self.transactions,
             Probes(self.vault, Egress()),
+            policy_of(self.vault, self.audit),
+            Kernels(),
         )
         self.transaction = self.transactions.create(
             JANE, provider="github", scopes={"read:user"}, reason="why"

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from granting import policy_of
 
 from jupyter_valet.broker.audit import Audit
 from jupyter_valet.broker.connections import Connections, Probes
 from jupyter_valet.broker.consent import Consent
 from jupyter_valet.broker.egress import Egress
 from jupyter_valet.broker.elicitation import Transactions
-from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.oauth import Account, OAuthApp, OAuthClient, TokenSet, profiles
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import Vault, open_vault
@@ -56,7 +57,17 @@ async def test_no_authorization_begins_without_a_press_on_the_page(
     connections.save_app(OAuthApp("github", known["github"].issuer, "app"))
     transactions = Transactions(vault)
     probes = Probes(vault, Egress())
-    consent = Consent(vault, audit, known, oauth, connections, transactions, probes)
+    consent = Consent(
+        vault,
+        audit,
+        known,
+        oauth,
+        connections,
+        transactions,
+        probes,
+        policy_of(vault, audit),
+        Kernels(),
+    )
     caller = Caller("owner", "k1", "a.ipynb", ORIGIN)
     asked = transactions.create(caller, provider="github", scopes={"repo"}, reason="why")
     press = {"transaction": asked.id, "principal": "owner", "origin": ORIGIN}

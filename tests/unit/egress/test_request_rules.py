@@ -12,7 +12,8 @@ from jupyter_valet.broker.egress.origin import Origin
 from jupyter_valet.broker.egress.reflection import Reflection
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.oauth import Account
-from jupyter_valet.broker.policy import Allow, NeedsConnection, decide
+from jupyter_valet.broker.policy import Grant, Subject
+from jupyter_valet.broker.policy.decide import Allow, NeedsConnection, Wanted, decide
 from jupyter_valet.broker.toolsets import Operation
 
 API = Origin.parse("https://api.good.example")
@@ -121,8 +122,9 @@ def test_a_credential_is_for_exact_origins(origin: str) -> None:
     """R114, R115, R121, R137: equality of parsed origins, no pattern, no prefix."""
     caller = Caller("jane", "k", "a.ipynb", "http://127.0.0.1:8888/")
     held = connection("https://api.good.example")
-    assert decide(caller, [held], frozenset(), str(API)) == Allow(held)
-    assert decide(caller, [held], frozenset(), origin) == NeedsConnection()
+    grant = Grant(Subject.of(caller), held.id)
+    assert decide(caller, [held], [grant], Wanted(str(API)), 0) == Allow(held, grant)
+    assert decide(caller, [held], [grant], Wanted(origin), 0) == NeedsConnection()
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import itertools
 
 import pytest
 
-from jupyter_valet.broker.elicitation import Transaction
+from jupyter_valet.broker.elicitation import Question, Transaction
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.oauth import Pending
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.wire.errors import ValetError
+from jupyter_valet.wire.views import Kind
 from jupyter_valet.wire.views import TransactionState as State
 
 CALLER = Caller("jane", "k1", "tides.ipynb", "https://hub.example/user/jane/")
@@ -18,9 +19,8 @@ FINAL = [State.DONE, State.DECLINED, State.CANCELLED, State.EXPIRED, State.FAILE
 
 
 def begun() -> Transaction:
-    return Transaction.begin(
-        CALLER, provider="demo", scopes=["b", "a"], reason="The tool needs it.", now=1000.0
-    )
+    question = Question(Kind.SIGN_IN, "demo", "The tool needs it.", frozenset({"a", "b"}))
+    return Transaction.begin(CALLER, question, now=1000.0)
 
 
 def pending() -> Pending:

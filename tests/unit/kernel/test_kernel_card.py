@@ -78,9 +78,9 @@ def test_the_card_says_who_asks_for_what_and_why() -> None:
 
 
 def test_the_card_says_what_the_notebook_gets() -> None:
-    """Use is given, to every notebook of the person; the credential is not (level L0)."""
+    """Use is given, to this notebook and to read; the credential is not (level L0)."""
     for said in (page().text, markup.text(face(VIEW))):
-        assert "Code in your notebooks can use this sign-in through tools" in said
+        assert "Code in this notebook can read with this sign-in through tools" in said
         assert "not given the token" in said
 
 

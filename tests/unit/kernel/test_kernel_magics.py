@@ -199,7 +199,7 @@ def test_no_connection_is_a_sentence(loaded: InteractiveShell) -> None:
     """`[]` says nothing about what to do."""
     found = magic(loaded, "connections")
     assert found == []
-    assert repr(found).splitlines()[0] == "Nobody is signed in. Type %connect NAME."
+    assert repr(found).splitlines()[0] == "This notebook may use no account. Type %connect NAME."
 
 
 @pytest.mark.usefixtures("broker")

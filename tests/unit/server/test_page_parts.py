@@ -87,10 +87,11 @@ def test_strangers_cannot_fill_the_memory() -> None:
 
 
 def test_the_consent_page_says_how_far_a_yes_goes() -> None:
-    """BP-03: a connection serves all notebooks of the person, so no page may speak of one."""
+    """BP-03: to read, for this notebook, until it is taken back."""
     text = " ".join((TEMPLATES / "consent.html").read_text(encoding="utf-8").split())
-    assert "Every notebook that you run on this server can use the connection" in text
-    assert "to your notebook" not in text
+    assert "may read with this account" in text
+    assert "each write is shown to you and waits for your word" in text
+    assert "No other notebook may use it before you say so" in text
 
 
 def test_the_policy_lets_the_one_style_sheet_in() -> None:

@@ -6,6 +6,9 @@ ACTIONS = frozenset(
     {
         "app.saved",
         "app.ended",
+        "approval.declined",
+        "approval.given",
+        "approval.used",
         "capability.refused",
         "connection.made",
         "connection.refreshed",
@@ -15,6 +18,8 @@ ACTIONS = frozenset(
         "connection.ended",
         "connection.revoked",
         "function.called",
+        "grant.made",
+        "grant.ended",
         "transaction.approved",
         "transaction.declined",
         "transaction.failed",
@@ -37,6 +42,7 @@ FACTS: dict[str, type | tuple[type, ...]] = {
     "milliseconds": (int, float),
     "attempt": int,
     "key_version": int,
+    "access": str,
 }
 """Facts besides the fixed fields, by name, with their types."""
 

@@ -1,10 +1,19 @@
-"""Pending sign-ins: what a transaction is, how it may change, and who waits for it.
+"""Pending questions to a person: what a transaction is, how it may change, and who waits for it.
 
 Nothing here shows a page, talks to a provider or speaks MCP; `consent`, `oauth` and `mcp` do.
 """
 
-from .needs import NeedsAuthorization
+from .needs import Needs, NeedsApproval, NeedsAuthorization, NeedsGrant
+from .question import Question
 from .transaction import Transaction
 from .transactions import Transactions
 
-__all__ = ["NeedsAuthorization", "Transaction", "Transactions"]
+__all__ = [
+    "Needs",
+    "NeedsApproval",
+    "NeedsAuthorization",
+    "NeedsGrant",
+    "Question",
+    "Transaction",
+    "Transactions",
+]

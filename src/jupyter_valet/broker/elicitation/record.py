@@ -1,12 +1,18 @@
-"""A transaction as a vault record: facts in clear, the PKCE verifier sealed, the nonce nowhere."""
+"""A transaction as a vault record: facts in clear, the nonce nowhere.
+
+Sealed are a sign-in's PKCE verifier, and the text of a write that waits for its approval.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
-from ...wire.views import TransactionState
+from ...wire.control import PreviewView
+from ...wire.views import Kind, TransactionState
 from ..oauth import Pending
+from ..reveal import reveal
 from ..secret import Secret
 from ..vault import Record
 from .transaction import Failure, Transaction
@@ -25,6 +31,11 @@ _PLAIN = (
     "connection_id",
     "binding_digest",
     "select_account",
+    "root",
+    "access",
+    "tool",
+    "digest",
+    "level",
 )
 
 
@@ -33,13 +44,16 @@ def to_meta(transaction: Transaction) -> dict[str, Any]:
     meta: dict[str, Any] = {name: getattr(transaction, name) for name in _PLAIN}
     meta["scopes"] = sorted(transaction.scopes)
     meta["state"] = str(transaction.state)
+    meta["kind"] = str(transaction.kind)
     meta["failure"] = asdict(transaction.failure) if transaction.failure else None
     meta["pending"] = transaction.pending.to_meta() if transaction.pending else None
     return meta
 
 
 def payload(transaction: Transaction) -> Secret:
-    """Return what must be sealed: the PKCE verifier, or nothing."""
+    """Return what must be sealed: the PKCE verifier, a preview, or nothing."""
+    if transaction.preview is not None and not transaction.state.final:
+        return Secret(json.dumps(transaction.preview.to_json()))
     return transaction.pending.verifier if transaction.pending else Secret("")
 
 
@@ -53,10 +67,18 @@ def from_record(record: Record, nonce: str) -> Transaction:
             id=record.id,
             scopes=frozenset(meta["scopes"]),
             state=TransactionState(meta["state"]),
+            kind=Kind(meta.get("kind", Kind.SIGN_IN)),
+            preview=_preview(meta, record.payload),
             revision=record.revision,
             nonce=nonce,
-            **{name: meta[name] for name in _PLAIN},
+            **{name: meta[name] for name in _PLAIN if name in meta},
         ),
         failure=Failure(**failure) if failure else None,
         pending=Pending.from_meta(pending, record.payload) if pending else None,
     )
+
+
+def _preview(meta: dict[str, Any], sealed: Secret) -> PreviewView | None:
+    if meta.get("kind") != Kind.APPROVAL or not sealed:
+        return None
+    return PreviewView.from_json(json.loads(reveal(sealed)))

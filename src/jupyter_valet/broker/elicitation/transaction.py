@@ -8,20 +8,24 @@
 
 A person may open the page again while the browser is at the provider: that starts over with a new
 `state`. A waiting transaction may be done without its page, because another card got the same
-connection. Nothing leaves a final state.
+connection; what another notebook's card got turns a sign-in into the question for a grant. Grants
+and approvals are never at a provider. Nothing leaves a final state.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...wire.control import PreviewView
 from ...wire.errors import RemoteError, ValetError
 from ...wire.routes import PAGE_CONNECT
-from ...wire.views import ScopeView, TransactionState, TransactionView
+from ...wire.views import Kind, ScopeView, TransactionState, TransactionView
+from ...wire.views import question as in_words
 from ..kernels import Caller
+from .question import Question
 
 if TYPE_CHECKING:
     from ..oauth import Pending
@@ -47,7 +51,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One person is asked, for one kernel, to sign in at one provider.
+    """One person is asked one question, for one kernel, about one provider.
 
     `id` is a handle, never an authority (ES-26, ES-32): it is in the URL that the client sees.
     `nonce` is the authority of a press on the consent page and never reaches a client or the disk;
@@ -66,6 +70,18 @@ class Transaction:
     expires_at: float
     select_account: bool = False
     """Whether the provider shall ask which account, because a further one is wanted."""
+    kind: Kind = Kind.SIGN_IN
+    root: str = ""
+    """The server's folder below which the notebook is."""
+    access: str = "read"
+    """Of a grant: what is asked for."""
+    tool: str = ""
+    """Of an approval: what wants to write."""
+    digest: str = ""
+    """Of an approval: the one request that it is about."""
+    preview: PreviewView | None = None
+    level: str = ""
+    """The isolation level that the person agreed to on the page, below the one they wanted."""
     state: TransactionState = TransactionState.WAITING
     revision: int = 0
     account: str = ""
@@ -77,15 +93,7 @@ class Transaction:
 
     @classmethod
     def begin(
-        cls,
-        caller: Caller,
-        *,
-        provider: str,
-        scopes: Iterable[str],
-        reason: str,
-        now: float,
-        ttl: float = TIME_TO_LIVE,
-        select_account: bool = False,
+        cls, caller: Caller, question: Question, *, now: float, ttl: float = TIME_TO_LIVE
     ) -> Transaction:
         """Return a new transaction with a random id of 256 bits, bound to `caller` (ES-24)."""
         return cls(
@@ -93,26 +101,44 @@ class Transaction:
             principal=caller.principal,
             kernel_id=caller.kernel_id,
             notebook=caller.notebook,
+            root=caller.root,
             origin=caller.origin,
-            provider=provider,
-            scopes=frozenset(scopes),
-            reason=reason,
+            kind=question.kind,
+            provider=question.provider,
+            scopes=question.scopes,
+            reason=question.reason,
             created_at=now,
             expires_at=now + ttl,
-            select_account=select_account,
+            select_account=question.select_account,
+            access=question.access,
+            connection_id=question.connection,
+            tool=question.tool,
+            digest=question.digest,
+            preview=question.preview,
         )
 
     def __repr__(self) -> str:
-        return f"Transaction({self.provider}, {self.state}, revision={self.revision})"
+        facts = f"{self.kind}, {self.provider}, {self.state}, revision={self.revision}"
+        return f"Transaction({facts})"
 
     def asks_the_same_as(self, other: Transaction) -> bool:
-        """Whether one card answers both: same kernel, provider, scopes, and account or further."""
-        return (self.kernel_id, self.provider, self.scopes, self.select_account) == (
-            other.kernel_id,
-            other.provider,
-            other.scopes,
-            other.select_account,
+        """Whether one card answers both: same kernel, same question."""
+        return self._asked == other._asked
+
+    def shares_grants_with(self, other: Transaction) -> bool:
+        """Whether what is granted to the notebook of one is granted to the notebook of both."""
+        if not self.notebook:
+            return self.kernel_id == other.kernel_id
+        return (self.principal, self.root, self.notebook) == (
+            other.principal,
+            other.root,
+            other.notebook,
         )
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        what = (self.kind, self.provider, self.scopes, self.select_account)
+        return (self.kernel_id, *what, self.access, self.connection_id, self.digest)
 
     # Transitions: each returns the next transaction, or raises ValueError --------------------
 
@@ -126,14 +152,33 @@ class Transaction:
         Raises `ValueError` unless the page is open: `state`, PKCE and the binding exist only after
         consent (BP-06, BP-07).
         """
-        if self.state is not TransactionState.OPENED:
-            raise ValueError(f"a sign-in that is {self.state} cannot be approved")
+        if self.state is not TransactionState.OPENED or self.kind is not Kind.SIGN_IN:
+            raise ValueError(f"a {self.kind} that is {self.state} cannot be approved")
         return self._to(
             TransactionState.AT_PROVIDER, pending=pending, binding_digest=binding_digest, nonce=""
         )
 
+    def accepted(self, level: str) -> Transaction:
+        """The person agreed to this isolation level. Raises `ValueError` unless the page is open.
+
+        The page goes on with a new nonce: what it asks next is another question.
+        """
+        if self.state is not TransactionState.OPENED:
+            raise ValueError(f"a {self.kind} that is {self.state} has no page")
+        return self._to(TransactionState.OPENED, level=level, nonce=secrets.token_urlsafe(32))
+
+    def for_a_grant(self) -> Transaction:
+        """A sign-in that another notebook brought about: only the grant is left to ask for.
+
+        Raises `ValueError` while the browser is at the provider, and for other kinds.
+        """
+        waiting = self.state in (TransactionState.WAITING, TransactionState.OPENED)
+        if not waiting or not self.kind.gates_a_connection:
+            raise ValueError(f"a {self.kind} that is {self.state} does not become a grant")
+        return self._to(TransactionState.WAITING, kind=Kind.GRANT, nonce="")
+
     def done(self, connection_id: str, account: str) -> Transaction:
-        """The connection exists."""
+        """The person gave what was asked for."""
         return self._final(TransactionState.DONE, connection_id=connection_id, account=account)
 
     def declined(self) -> Transaction:
@@ -186,7 +231,7 @@ class Transaction:
             case TransactionState.FAILED if self.failure:
                 return self.failure.error()
             case TransactionState.DECLINED | TransactionState.CANCELLED | TransactionState.EXPIRED:
-                return ValetError(str(self.state), provider=provider_title)
+                return ValetError(str(self.state), question=in_words(self.kind, provider_title))
         raise ValueError(f"a sign-in that is {self.state} has no outcome")
 
     def view(self, server: str, title: str, words: Callable[[str], str]) -> TransactionView:
@@ -205,4 +250,5 @@ class Transaction:
             scopes=[ScopeView(scope, words(scope)) for scope in sorted(self.scopes)],
             account=self.account,
             error=self.error,
+            kind=self.kind,
         )

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ...wire.errors import ValetError
-from ...wire.views import TransactionState
+from ...wire.views import Kind, TransactionState
 from ..kernels import Caller
 from ..vault import Conflict, Record, Vault
 from . import record as records
+from .question import Question
 from .transaction import TIME_TO_LIVE, Transaction
 
 if TYPE_CHECKING:
@@ -54,21 +55,20 @@ class Transactions:
         ttl: float = TIME_TO_LIVE,
         select_account: bool = False,
     ) -> Transaction:
+        """Ask the person behind `caller` to sign in; as `ask` does."""
+        question = Question(
+            Kind.SIGN_IN, provider, reason, frozenset(scopes), select_account=select_account
+        )
+        return self.ask(caller, question, ttl=ttl)
+
+    def ask(self, caller: Caller, question: Question, *, ttl: float = TIME_TO_LIVE) -> Transaction:
         """Ask the person behind `caller`; the same question of the same kernel is asked once.
 
         Raises `ValetError` ("too_many_sign_ins") when the kernel waits for many already.
         """
         self.sweep()
-        asked = Transaction.begin(
-            caller,
-            provider=provider,
-            scopes=scopes,
-            reason=reason,
-            now=self._clock(),
-            ttl=ttl,
-            select_account=select_account,
-        )
-        pending = self.pending_for(caller.principal, provider)
+        asked = Transaction.begin(caller, question, now=self._clock(), ttl=ttl)
+        pending = self.pending_for(caller.principal, question.provider)
         same = next((before for before in pending if before.asks_the_same_as(asked)), None)
         if same is not None:
             return same
@@ -135,19 +135,35 @@ class Transactions:
             if (transaction.principal, transaction.provider) == (principal, provider)
         ]
 
-    def complete_covered(self, connection: Connection, profile: Profile) -> list[Transaction]:
-        """Finish every pending sign-in that `connection` covers: one card finishes them all."""
+    def complete_covered(
+        self, connection: Connection, profile: Profile, by: Transaction | None = None
+    ) -> list[Transaction]:
+        """Finish every pending sign-in that `connection` covers: one card finishes them all.
+
+        Those of other notebooks than that of `by` have their grant still to ask for.
+        """
         covered = [
             pending
             for pending in self.pending_for(connection.principal, connection.provider)
-            if profile.normalise(pending.scopes) <= connection.scopes and not pending.select_account
+            if pending.kind.gates_a_connection
+            and profile.normalise(pending.scopes) <= connection.scopes
+            and not pending.select_account
         ]
         finished = []
         for pending in covered:
-            with contextlib.suppress(Conflict):  # it moved meanwhile, and must not stop the others
-                done = pending.done(connection.id, connection.account.label)
-                finished.append(self.update(done))
+            # It moved meanwhile, or is at the provider: that must not stop the others.
+            with contextlib.suppress(Conflict, ValueError):
+                if by is not None and not pending.shares_grants_with(by):
+                    self.update(pending.for_a_grant())
+                else:
+                    done = pending.done(connection.id, connection.account.label)
+                    finished.append(self.update(done))
         return finished
+
+    def waiting(self, principal: str) -> list[Transaction]:
+        """Return what this person is being asked, the oldest first."""
+        mine = (pending for pending in self._pending() if pending.principal == principal)
+        return sorted(mine, key=lambda pending: pending.created_at)
 
     def cancel_kernel(self, kernel_id: str) -> list[Transaction]:
         """Give up what a kernel that is gone was asking for.

@@ -1,4 +1,4 @@
-"""The one place that turns "this call needs a sign-in" into what the client at hand understands.
+"""The one place that turns "this call needs the person" into what the client at hand understands.
 
 =============  ======================  ====================================================
 revision       declares elicitation    what happens
@@ -12,7 +12,8 @@ The other revision's form is never sent: clients fail hard on it, and -32042 is 
 2026-07-28 (ES-11, ES-12). Nobody gets it on 2025-11-25 either: no agent framework shows it to the
 person, and some put its URL into the model's context. -32021 (ES-13) is for what *needs* an
 undeclared capability. Our tools do not: a person can sign in beforehand, or during the hold, with
-`%connect`, so a client without `url` gets a result that it can act on.
+`%connect`, and finds what waits on the connections page, so a client without `url` gets a result
+that it can act on.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from mcp_types import (
 )
 
 from ...wire.errors import ValetError
-from ...wire.routes import LONG_POLL_SECONDS
+from ...wire.routes import LONG_POLL_SECONDS, PAGE_CONNECTIONS
+from ...wire.views import Kind
+from ...wire.views import question as in_words
 from ..calls import Calls
-from ..elicitation import NeedsAuthorization, Transaction, Transactions
+from ..elicitation import Needs, Transaction, Transactions
 from ..oauth import Profile
 from ..vault import Vault
 from .exchange import Exchange
@@ -108,22 +111,20 @@ class _Leg:
                     self.params.arguments or {},
                     self.exchange.progress,
                 )
-            except NeedsAuthorization as needs:
+            except Needs as needs:
                 question = await self._ask(needs)
                 if question is not None:
                     return question
             else:
                 return success(outcome, wrap=not self.exchange.modern)
 
-    async def _ask(self, needs: NeedsAuthorization) -> InputRequiredResult | None:
-        """Ask in the form the client knows; None when the person has already signed in.
+    async def _ask(self, needs: Needs) -> InputRequiredResult | None:
+        """Ask in the form the client knows; None when the person has already given it.
 
         Raises `ValetError` with which the call ends.
         """
         self._note(needs)
-        transaction = self.asking.transactions.create(
-            self.exchange.caller, provider=needs.provider, scopes=needs.scopes, reason=needs.reason
-        )
+        transaction = self.asking.transactions.ask(self.exchange.caller, needs.question)
         if self.exchange.modern and self.exchange.url:
             return self._question(transaction, CallState(transaction.id, self.asked))
         if self.exchange.url and self.exchange.can_push:
@@ -131,19 +132,28 @@ class _Leg:
         else:
             transaction = await self._wait(transaction, self.asking.hold)
         if not transaction.state.final:
-            raise ValetError("authorization_required", provider=transaction.provider)
+            raise self._required(transaction)
         self._end(transaction)
         return None
 
-    def _note(self, needs: NeedsAuthorization) -> None:
+    def _note(self, needs: Needs) -> None:
         """Remember what is asked for; refuse to ask for the same twice in one call (L17)."""
-        before = self.asked.get(needs.provider)
-        if before is not None and needs.scopes <= set(before):
-            title = self.asking.profiles[needs.provider].title
-            if needs.missing:
-                raise ValetError("scope_missing", scopes=needs.missing, provider=title)
-            raise ValetError("sign_in_failed", provider=title, what="it refuses the new sign-in")
-        self.asked[needs.provider] = sorted({*(before or ()), *needs.scopes})
+        question = needs.question
+        before = self.asked.get(question.about)
+        if before is not None and question.things <= set(before):
+            raise needs.again(self.asking.profiles[question.provider].title)
+        self.asked[question.about] = sorted({*(before or ()), *question.things})
+
+    def _required(self, transaction: Transaction) -> ValetError:
+        """Return the error of a call that could not wait any longer."""
+        title = self.asking.profiles[transaction.provider].title
+        match transaction.kind:
+            case Kind.GRANT:
+                return ValetError("grant_required", provider=title, name=transaction.provider)
+            case Kind.APPROVAL:
+                url = self.exchange.caller.origin + PAGE_CONNECTIONS
+                return ValetError("approval_required", provider=title, url=url)
+        return ValetError("authorization_required", provider=transaction.provider)
 
     def _end(self, transaction: Transaction) -> None:
         """Raise the error of a sign-in that ended in any way but well (ES-14)."""
@@ -172,7 +182,7 @@ class _Leg:
             self.asking.transactions.end(transaction.id, answer.action)
             title = self.asking.profiles[transaction.provider].title
             code = "declined" if answer.action == "decline" else "cancelled"
-            raise ValetError(code, provider=title)
+            raise ValetError(code, question=in_words(transaction.kind, title))
         if answer is not None:
             state = state.once_accepted()
         if not state.accepted and not transaction.state.final:
@@ -253,4 +263,12 @@ class _Leg:
 
     def _message(self, transaction: Transaction) -> str:
         title = self.asking.profiles[transaction.provider].title
-        return f"Sign in at {title}. {transaction.reason}"
+        return f"{_MESSAGES[transaction.kind].format(title=title)} {transaction.reason}"
+
+
+_MESSAGES = {
+    Kind.SIGN_IN: "Sign in at {title}.",
+    Kind.API_KEY: "Enter a key for {title}.",
+    Kind.GRANT: "May this notebook use {title}?",
+    Kind.APPROVAL: "May this be written to {title}?",
+}

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from ..elicitation import NeedsAuthorization
+from ...wire.errors import ValetError
+from ...wire.routes import PAGE_CONNECTIONS
+from ...wire.views import Kind
+from ..elicitation import NeedsApproval, NeedsAuthorization, NeedsGrant
 from ..kernels import Caller
-from .decide import Allow, NeedsConnection, NeedsScopes, decide
+from . import decide
+from .grant import Grant
+from .limits import exceeded
+from .policy import Policy
+from .preview import preview
 
 if TYPE_CHECKING:
     from ..connections import Connection, Connections
@@ -18,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Use:
-    """What is about to be done with a person's connection, in facts of the broker's own."""
+    """What is about to be done with a person's connection, in facts of the broker's own.
+
+    Nothing in it may be a kernel's word: `tool` is what an approval holds for.
+    """
 
     tool: str
     """What does it, by the name that the audit knows."""
@@ -29,35 +40,44 @@ class Use:
     access: Literal["read", "write"]
     scopes: frozenset[str] = frozenset()
     """What the connection must hold, in the provider's names."""
+    words: str = ""
+    """What the tool does, for people; shown beside the request itself."""
 
 
 class Access:
     """Finds the connection for a use, or says what only the person can give.
 
-    Deny by default: without a connection of the caller's own person that may go to the request's
-    origin, and holds the scopes, there is none.
+    Deny by default: without a grant of the caller's notebook for a connection of its own person,
+    which may go to the request's origin and holds the scopes, there is none. A write under a grant
+    to read needs an approval besides.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(
+        self, connections: Connections, policy: Policy, clock: Callable[[], float] = time.time
+    ) -> None:
         self._connections = connections
+        self._policy = policy
+        self._clock = clock
 
     def connection(self, caller: Caller, profile: Profile, use: Use) -> Connection:
-        """Return the connection to use. Raises `NeedsAuthorization`."""
-        decision = decide(
-            caller,
-            self._connections.find(caller.principal, profile.name),
-            profile.normalise(use.scopes),
-            str(use.request.origin),
-        )
-        match decision:
-            case Allow(connection):
-                return connection
-            case NeedsConnection(reason):
-                raise self.sign_in(caller, profile, use, use.scopes, reason)
-            case NeedsScopes(connection, missing):
-                raise self.step_up(caller, profile, use, connection, missing)
-            case _:
-                assert_never(decision)
+        """Return the connection for one request, which is sent next and only once.
+
+        It counts, and it uses up the approval of a single write. Raises `Needs` for what only the
+        person can give, `ValetError` ("limit_reached") for what the grant does not allow.
+        """
+        connection, grant = self._found(caller, profile, use)
+        self._check_limits(caller, profile, use, connection, grant)
+        if use.access == "write" and not grant.may_write(use.tool):
+            self._spend_approval(caller, profile, use, connection)
+        self._check_rate(caller, profile, use, connection, grant)
+        return connection
+
+    def check(self, caller: Caller, profile: Profile, use: Use) -> None:
+        """Raise what is missing for uses like this one; nothing is counted or used up.
+
+        For who wants to ask beforehand: every request passes `connection` all the same.
+        """
+        self._found(caller, profile, use)
 
     def sign_in(
         self, caller: Caller, profile: Profile, use: Use, scopes: Iterable[str], why: str
@@ -80,6 +100,99 @@ class Access:
             caller, profile, use, scopes, f"the permission is missing: {words}", words
         )
 
+    def _found(self, caller: Caller, profile: Profile, use: Use) -> tuple[Connection, Grant]:
+        enough = self._policy.usable(caller)
+        decision = decide.decide(
+            caller,
+            self._connections.find(caller.principal, profile.name),
+            enough,
+            decide.Wanted(
+                str(use.request.origin),
+                profile.normalise(use.scopes),
+                write=use.access == "write",
+                tool=use.tool,
+            ),
+            self._clock(),
+        )
+        match decision:
+            case decide.Allow(connection, grant) | decide.NeedsApproval(connection, grant):
+                return connection, grant
+            case decide.NeedsConnection(reason):
+                raise self.sign_in(caller, profile, use, use.scopes, reason)
+            case decide.NeedsScopes(connection, missing):
+                raise self.step_up(caller, profile, use, connection, missing)
+            case decide.NeedsGrant(_, ended):
+                weaker = len(enough) < len(self._policy.grants.of(caller))
+                why = "its kernel is less isolated than when you allowed it" if weaker else ended
+                raise NeedsGrant(profile.name, _reason(use, why), scopes=use.scopes)
+            case _:
+                assert_never(decision)
+
+    def _check_limits(
+        self, caller: Caller, profile: Profile, use: Use, connection: Connection, grant: Grant
+    ) -> None:
+        request = use.request
+        scopes = profile.normalise(use.scopes)
+        what = exceeded(grant.limits, request.method, request.origin, request.target, scopes)
+        if what:
+            raise self._refused(caller, profile, use, connection, what)
+
+    def _check_rate(
+        self, caller: Caller, profile: Profile, use: Use, connection: Connection, grant: Grant
+    ) -> None:
+        most = grant.limits.per_hour
+        if most and not self._policy.rates.take(grant.id, most):
+            raise self._refused(caller, profile, use, connection, f"more than {most} calls an hour")
+
+    def _spend_approval(
+        self, caller: Caller, profile: Profile, use: Use, connection: Connection
+    ) -> None:
+        approvals, kernel = self._policy.approvals, caller.kernel_id
+        if approvals.has_run(kernel, use.tool, connection.id):
+            return
+        digest = self._policy.digests.of(caller, connection.id, use.tool, use.request)
+        if not approvals.take(kernel, digest):
+            raise NeedsApproval(
+                profile.name,
+                _reason(use, f"it wants to send {use.request.method} to {use.request.origin}"),
+                connection=connection.id,
+                tool=use.tool,
+                digest=digest,
+                preview=preview(use, connection),
+            )
+        self._record("approval.used", caller, use, connection)
+
+    def _refused(
+        self, caller: Caller, profile: Profile, use: Use, connection: Connection, what: str
+    ) -> ValetError:
+        self._record("connection.refused", caller, use, connection, "limit_reached", reason=what)
+        url = caller.origin + PAGE_CONNECTIONS
+        return ValetError("limit_reached", provider=profile.title, what=what, url=url)
+
+    def _record(
+        self,
+        action: str,
+        caller: Caller,
+        use: Use,
+        connection: Connection,
+        outcome: str = "ok",
+        **facts: str,
+    ) -> None:
+        self._policy.audit.record(
+            action,
+            principal=caller.principal,
+            provider=connection.provider,
+            connection=connection.id,
+            account=connection.account.label,
+            tool=use.tool,
+            kernel=caller.kernel_id,
+            notebook=caller.notebook,
+            outcome=outcome,
+            method=use.request.method,
+            host=use.request.origin.host,
+            **facts,
+        )
+
     def _needs(
         self,
         caller: Caller,
@@ -89,6 +202,10 @@ class Access:
         why: str,
         missing: str = "",
     ) -> NeedsAuthorization:
-        reason = f"{use.asker} needs it" + (f"; {why}." if why else ".")
         asked = self._connections.scopes_to_ask(caller.principal, profile, scopes)
-        return NeedsAuthorization(profile.name, asked, reason, missing)
+        kind = Kind.API_KEY if profile.keyed else Kind.SIGN_IN
+        return NeedsAuthorization(profile.name, asked, _reason(use, why), missing, kind)
+
+
+def _reason(use: Use, why: str) -> str:
+    return f"{use.asker} needs it" + (f"; {why}." if why else ".")

@@ -7,16 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..kernels import Caller
+from .grant import Grant
 
 if TYPE_CHECKING:
     from ..connections import Connection
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a use needs of a connection and of a grant, in facts of the broker's own."""
+
+    origin: str
+    scopes: frozenset[str] = frozenset()
+    """Normalised."""
+    write: bool = False
+    tool: str = ""
+
+
+@dataclass(frozen=True)
 class Allow:
-    """Run it with this connection."""
+    """Run it with this connection, under this grant, as far as its limits go."""
 
     connection: Connection
+    grant: Grant
 
 
 @dataclass(frozen=True)
@@ -34,32 +47,79 @@ class NeedsScopes:
     missing: frozenset[str]
 
 
-Decision = Allow | NeedsConnection | NeedsScopes
+@dataclass(frozen=True)
+class NeedsGrant:
+    """There are connections that would do, and the person has given none to this notebook.
+
+    `ended` says what became of the grant there was.
+    """
+
+    connections: tuple[Connection, ...]
+    ended: str = ""
+
+
+@dataclass(frozen=True)
+class NeedsApproval:
+    """The grant is to read, and this is a write."""
+
+    connection: Connection
+    grant: Grant
+
+
+Decision = Allow | NeedsConnection | NeedsScopes | NeedsGrant | NeedsApproval
 
 
 def decide(
-    caller: Caller, connections: Sequence[Connection], scopes: frozenset[str], origin: str
+    caller: Caller,
+    connections: Sequence[Connection],
+    grants: Sequence[Grant],
+    wanted: Wanted,
+    now: float,
 ) -> Decision:
-    """Decide on an operation that needs `scopes` at `origin`.
+    """Decide on an operation that needs `wanted`.
 
-    `connections` are the person's at the operation's provider. Deny by default: a connection of
-    somebody else, or one whose origins do not hold `origin` (L8), does not exist here. Of several
-    accounts the one that was used last wins, as long as it covers the scopes.
+    `connections` are the person's at the operation's provider, `grants` those of the caller's
+    notebook and run. Deny by default: a connection of somebody else, or one whose origins do not
+    hold the origin (L8), does not exist here, nor does one without a grant, but as an offer. Of
+    several accounts the one that was used last wins, as long as it covers the scopes.
     """
     own = [
         connection
         for connection in connections
         if connection.principal == caller.principal
-        and origin in {str(allowed) for allowed in connection.origins}
+        and wanted.origin in {str(allowed) for allowed in connection.origins}
     ]
     active = sorted(
         (connection for connection in own if connection.status == "active"),
         key=lambda connection: connection.last_used_at or connection.created_at,
         reverse=True,
     )
-    for connection in active:
-        if scopes <= connection.scopes:
-            return Allow(connection)
-    if active:
-        return NeedsScopes(active[0], scopes - active[0].scopes)
-    return NeedsConnection(own[0].reason if own else "")
+    if not active:
+        return NeedsConnection(own[0].reason if own else "")
+    given = [(c, g) for c in active for g in grants if is_for(g, c)]
+    live = [(c, g) for c, g in given if g.lasts(now)]
+    covered = [(c, g) for c, g in live if wanted.scopes <= c.scopes]
+    if covered:
+        return _under(covered, wanted)
+    if live:
+        return NeedsScopes(live[0][0], wanted.scopes - live[0][0].scopes)
+    offers = tuple(c for c in active if wanted.scopes <= c.scopes)
+    if offers:
+        return NeedsGrant(offers, "the last one has run out" if given else "")
+    return NeedsScopes(active[0], wanted.scopes - active[0].scopes)
+
+
+def is_for(grant: Grant, connection: Connection) -> bool:
+    """Tell whether `grant` was given for this very connection, and not for one that it replaces."""
+    return (
+        grant.connection == connection.id
+        and grant.subject.principal == connection.principal
+        and grant.created_at >= connection.created_at
+    )
+
+
+def _under(covered: Sequence[tuple[Connection, Grant]], wanted: Wanted) -> Allow | NeedsApproval:
+    for connection, grant in covered:
+        if not wanted.write or grant.may_write(wanted.tool):
+            return Allow(connection, grant)
+    return NeedsApproval(*covered[0])

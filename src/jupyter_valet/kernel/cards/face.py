@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...wire.views import TransactionState, TransactionView
+from ...wire.views import Kind, TransactionState, TransactionView
 from ..plain_text import one_line
 from .links import Link, examine
 
@@ -12,10 +12,79 @@ CLOSED = "Closed: the cell ended. Run it again to be asked again."
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a card says for one kind of question; `{title}` is the provider's."""
+
+    title: str
+    button: str
+    then: str
+    """What a yes means for the code here."""
+    opened: str
+    done: str
+    declined: str
+    to: str
+    """What the page is opened for."""
+
+
+_SIGN_IN = Words(
+    "Sign in to {title}",
+    "Sign in",
+    "Code in this notebook can read with this sign-in through tools; it is not given the token.",
+    "The sign-in page is open. Go on there.",
+    "Signed in to {title}{who}.",
+    "Declined. Nothing was shared.",
+    "to sign in, or to decline",
+)
+_API_KEY = Words(
+    "Enter a key for {title}",
+    "Enter key",
+    "Code in this notebook can read with this key through tools; it is not given the key.",
+    "The page for the key is open. Go on there.",
+    "Connected to {title}{who}.",
+    "Declined. Nothing was shared.",
+    "to enter the key, or to decline",
+)
+_GRANT = Words(
+    "May this notebook use {title}?",
+    "Choose",
+    "Code in this notebook can do what you choose there, through tools; it is not given the token.",
+    "The page is open. Choose there.",
+    "This notebook may use {title}{who}.",
+    "Declined. This notebook may not use it.",
+    "to choose, or to decline",
+)
+_APPROVAL = Words(
+    "Send this to {title}?",
+    "Review",
+    "What is to be sent is shown there, before anything is sent.",
+    "The page is open. Decide there.",
+    "Approved for {title}{who}.",
+    "Declined. Nothing was sent.",
+    "to see what is to be sent, and to approve or decline it",
+)
+_OTHER = Words(
+    "A question about {title}",
+    "Open",
+    "What it means is said there.",
+    "The page is open. Go on there.",
+    "Done for {title}{who}.",
+    "Declined.",
+    "to answer, or to decline",
+)
+_WORDS: dict[str, Words] = {
+    Kind.SIGN_IN: _SIGN_IN,
+    Kind.API_KEY: _API_KEY,
+    Kind.GRANT: _GRANT,
+    Kind.APPROVAL: _APPROVAL,
+}
+
+
+@dataclass(frozen=True)
 class Face:
     """A card at one moment. All text is plain: nothing in it is markup."""
 
     title: str
+    words: Words
     server: str
     reason: str
     message: str
@@ -41,12 +110,13 @@ def face(view: TransactionView, message: str = "", *, closed: bool = False) -> F
     over = tone != "busy"
     if closed and not over:
         status, tone, over = CLOSED, "bad", True
-    title = one_line(view.provider_title or view.provider, 60)
+    words = _WORDS.get(view.kind, _OTHER)
     reason, said = one_line(view.reason), one_line(message)
     if reason in said:  # the message says why already
         reason, said = said, ""
     return Face(
-        title=f"Sign in to {title}",
+        title=words.title.format(title=_provider(view)),
+        words=words,
         server=one_line(view.server, 120),
         reason=reason,
         message=said,
@@ -69,20 +139,24 @@ def _scope(name: str, words: str) -> str:
     return f"{words} ({name})" if words and words != name else name
 
 
+def _provider(view: TransactionView) -> str:
+    return one_line(view.provider_title or view.provider, 60)
+
+
 def _status(view: TransactionView) -> tuple[str, str]:
-    title = one_line(view.provider_title or view.provider, 60)
+    words, title = _WORDS.get(view.kind, _OTHER), _provider(view)
     match view.state:
         case TransactionState.WAITING:
             return "Waiting for you. The link opens in a new tab.", "busy"
         case TransactionState.OPENED:
-            return "The sign-in page is open. Go on there.", "busy"
+            return words.opened, "busy"
         case TransactionState.AT_PROVIDER:
             return f"You are at {title}. Finish signing in there.", "busy"
         case TransactionState.DONE:
             who = f" as {one_line(view.account, 120)}" if view.account else ""
-            return f"Signed in to {title}{who}.", "good"
+            return words.done.format(title=title, who=who), "good"
         case TransactionState.DECLINED:
-            return "Declined. Nothing was shared.", "bad"
+            return words.declined, "bad"
         case TransactionState.EXPIRED:
             return "The link has expired. Run the cell again to get a new one.", "bad"
         case TransactionState.FAILED:

@@ -10,9 +10,6 @@ from ..plain_text import unlinked
 from .face import Face
 from .links import Link
 
-THEN = "Code in your notebooks can use this sign-in through tools; it is not given the token."
-"""What a sign-in means at every isolation level: the use is given, the credential is not."""
-
 
 @cache
 def stylesheet() -> str:
@@ -37,7 +34,7 @@ def facts(face: Face) -> str:
         _row("Why", face.reason),
         _row("It says", face.message),
         _list("It may", face.scopes),
-        _row("Then", THEN),
+        _row("Then", face.words.then),
         _row("Isolation", face.isolation),
     ]
     address = _address(face.link) if face.link else ""
@@ -51,7 +48,7 @@ def sign_in(face: Face) -> str:
     label = escape(f"{face.title}, in a new tab", quote=True)
     return (
         f'<a class="jv-sign-in" href="{escape(face.link.url, quote=True)}" target="_blank" '
-        f'rel="noopener noreferrer" aria-label="{label}">Sign in</a>'
+        f'rel="noopener noreferrer" aria-label="{label}">{escape(face.words.button)}</a>'
     )
 
 
@@ -85,11 +82,11 @@ def text(face: Face) -> str:
     lines += [f"  why       {unlinked(face.reason)}"] if face.reason else []
     lines += [f"  it says   {unlinked(face.message)}"] if face.message else []
     lines += [f"  it may    {unlinked(scope)}" for scope in face.scopes]
-    lines += [f"  then      {THEN}"]
+    lines += [f"  then      {face.words.then}"]
     lines += [f"  isolation {unlinked(face.isolation)}"] if face.isolation else []
     lines += [f"  host      {face.link.host}"]
     lines += [f"  WARNING   {warning}" for warning in face.link.warnings]
-    lines += ["  open this page in your browser to sign in, or to decline:", f"  {face.link.url}"]
+    lines += [f"  open this page in your browser {face.words.to}:", f"  {face.link.url}"]
     return "\n".join([*lines, face.status])
 
 

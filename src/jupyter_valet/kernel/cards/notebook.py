@@ -85,6 +85,7 @@ class _Widgets:
 
     def __init__(self, kit: Any, now: Face, declined: threading.Event | None) -> None:
         self._kit = kit
+        self._title = now.title
         # One layout and one style for all of them: each is a message to the front end.
         self._layout = kit.Layout()
         self._hint = markup.hint(button=declined is not None)
@@ -113,8 +114,15 @@ class _Widgets:
             vars(button.comm).pop("_reply_subshell_id", None)
 
     def update(self, now: Face) -> None:
-        """Change the status line, and it alone: the focus stays where it is."""
+        """Change the status line, and it alone: the focus stays where it is.
+
+        But for a question that has become another one, whose facts and button are others.
+        """
         self._status.value = markup.status(now) + self._hint
+        if now.title != self._title:
+            self._title = now.title
+            self._facts.value = markup.facts(now)
+            self._sign_in.value = markup.sign_in(now)
 
     def offer_again(self, now: Face, again: threading.Event) -> None:
         """Replace the link by *Try again*."""

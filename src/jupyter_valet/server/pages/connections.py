@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...wire import control
-from ...wire.routes import PAGE_CONNECTIONS
+from ...wire.routes import PAGE_CONNECT, PAGE_CONNECTIONS
 from ...wire.views import ConnectionView
 from . import navigation
-from .base import IsolatedPage, isolated
+from .base import NONCE, IsolatedPage, isolated
 from .press import PressedPage
 
 
@@ -23,6 +25,8 @@ class ConnectionsPage(IsolatedPage):
         self.page(
             "connections.html",
             forms=bool(views),
+            waiting=reply.get("waiting", []),
+            questions=self.path_of(PAGE_CONNECT),
             connections=sorted(views, key=lambda view: (view.provider_title, view.account)),
             providers=reply["providers"],
             nonce=reply["nonce"],
@@ -30,29 +34,65 @@ class ConnectionsPage(IsolatedPage):
         )
 
 
-class EndConnection(PressedPage):
-    """Forgets a connection, and revokes it at the provider when asked."""
+class _Press(PressedPage):
+    """A press on the list, which is shown again afterwards."""
+
+    method = ""
 
     @isolated(navigation.shown)
     async def get(self) -> None:
-        """End it, and show the list again."""
+        """Tell the broker what was pressed."""
         press = self.press()
         principal = await self.person("execute")
         await self.ask(
-            control.CONNECTIONS_END,
-            principal=principal,
-            connection=press.arguments.get("connection", ""),
-            nonce=press.nonce,
-            revoke=press.arguments.get("revoke") == "true",
+            self.method, principal=principal, nonce=press.nonce, **self.facts(press.arguments)
         )
         self.see_other(PAGE_CONNECTIONS)
+
+    def facts(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return what the broker needs to know of the press."""
+        raise NotImplementedError
 
     def resume_path(self) -> str:
         """After a login the list must be looked at, and pressed, again."""
         return self.path_of(PAGE_CONNECTIONS)
 
 
+class EndConnection(_Press):
+    """Forgets a connection, and revokes it at the provider when asked."""
+
+    method = control.CONNECTIONS_END
+
+    def facts(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return which connection, and whether to revoke."""
+        revoke = fields.get("revoke") == "true"
+        return {"connection": fields.get("connection", ""), "revoke": revoke}
+
+
+class EndGrant(_Press):
+    """Takes a grant back."""
+
+    method = control.GRANTS_END
+
+    def facts(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return which grant."""
+        return {"grant": fields.get("grant", "")}
+
+
+class ChangeGrant(_Press):
+    """Gives a grant other limits."""
+
+    method = control.GRANTS_CHANGE
+
+    def facts(self, fields: dict[str, str]) -> dict[str, Any]:
+        """Return which grant, and the fields of its form."""
+        choices = {name: value for name, value in fields.items() if name not in ("grant", NONCE)}
+        return {"grant": fields.get("grant", ""), "choices": choices}
+
+
 HANDLERS = [
     (PAGE_CONNECTIONS, ConnectionsPage),
     (f"{PAGE_CONNECTIONS}/end", EndConnection),
+    (f"{PAGE_CONNECTIONS}/grant", ChangeGrant),
+    (f"{PAGE_CONNECTIONS}/grant/end", EndGrant),
 ]

@@ -1,4 +1,4 @@
-"""The page behind a card's link, and the presses on it: approve, decline, save."""
+"""The page behind a card's link, and the presses on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .base import SIGN_IN, IsolatedPage, isolated
 from .press import PostedForm, PressedPage
 from .words import ending, may_open
 
-_TEMPLATES = {"consent": "consent.html", "client": "client.html", "api_key": "api_key.html"}
+_STEPS = ("level", "consent", "client", "api_key", "grant", "approval")
+"""Each has a template of its name; any other step is the last."""
 
 
 class _SignIn(IsolatedPage):
@@ -36,16 +37,19 @@ class Connect(_SignIn):
             control.PAGE_OPEN, transaction=transaction, principal=principal, origin=origin
         )
         facts = PageFacts.from_json(reply)
-        template = _TEMPLATES.get(facts.step)
-        if template is None:
+        if facts.step not in _STEPS:
             return self._final(facts)
         here = self.path_of(PAGE_CONNECT, transaction)
         return self.page(
-            template, forms=facts.step != "consent", facts=facts, here=here, origin=origin
+            f"{facts.step}.html",
+            forms=facts.step != "consent",
+            facts=facts,
+            here=here,
+            origin=origin,
         )
 
     def _final(self, facts: PageFacts) -> None:
-        title, words = ending(facts.state)
+        title, words = ending(facts.state, facts.kind)
         self.page("done.html", title=title, words=words, facts=facts, account="", missing=[])
 
 
@@ -102,6 +106,46 @@ class Decline(_Pressed):
         self.see_other(PAGE_DONE, transaction)
 
 
+class _Chosen(_Pressed):
+    """A form whose choices are in the address of its press; the broker reads them."""
+
+    method = ""
+    then = PAGE_DONE
+
+    @isolated(navigation.shown)
+    async def get(self, transaction: str) -> None:
+        """Hand the choices over, and go on."""
+        press = self.press()
+        principal = await self.person("execute")
+        await self.ask(
+            self.method,
+            transaction=transaction,
+            principal=principal,
+            nonce=press.nonce,
+            choices=press.choices,
+        )
+        self.see_other(self.then, transaction)
+
+
+class Accept(_Chosen):
+    """Agrees to the isolation of the kernel that asks; the question itself comes next."""
+
+    method = control.PAGE_ACCEPT
+    then = PAGE_CONNECT
+
+
+class GrantIt(_Chosen):
+    """Lets the notebook use a connection."""
+
+    method = control.PAGE_GRANT
+
+
+class Allow(_Chosen):
+    """Approves one write, or more of them."""
+
+    method = control.PAGE_ALLOW
+
+
 class Save(PostedForm, _SignIn):
     """Takes what a person typed: an OAuth app's client id and secret, or an API key.
 
@@ -126,6 +170,9 @@ class Save(PostedForm, _SignIn):
 HANDLERS = [
     (rf"{PAGE_CONNECT}/{SIGN_IN}", Connect),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/approve", Approve),
+    (rf"{PAGE_CONNECT}/{SIGN_IN}/accept", Accept),
+    (rf"{PAGE_CONNECT}/{SIGN_IN}/grant", GrantIt),
+    (rf"{PAGE_CONNECT}/{SIGN_IN}/allow", Allow),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/decline", Decline),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/save", Save),
 ]

@@ -26,6 +26,11 @@ class Press:
         """The nonce of the page that was pressed; empty when there was none."""
         return self.arguments.get(NONCE, "")
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """The fields of the form, all but the nonce."""
+        return {name: value for name, value in self.arguments.items() if name != NONCE}
+
 
 class PressedPage(IsolatedPage):
     """Takes presses that arrive as navigations.
@@ -47,10 +52,17 @@ class PressedPage(IsolatedPage):
         else:
             if refusal := pressed(self.request.headers, self.request.host):
                 self.refuse(refusal)
-            names = self.request.query_arguments
-            arguments = {name: self.get_query_argument(name) for name in names}
-            self._press = Press(self.request.path, arguments)
+            self._press = Press(self.request.path, self._fields())
         return self._press
+
+    def _fields(self) -> dict[str, str]:
+        """Return the fields by name; one that comes twice is refused rather than guessed at."""
+        if len(self.request.query) > FORM_LIMIT:
+            raise ValetError("bad_request", what="the form is too long")
+        fields = self.request.query_arguments
+        if any(len(values) != 1 for values in fields.values()):
+            raise ValetError("bad_request", what="the form is not as it was sent out")
+        return {name: self.get_query_argument(name, strip=False) for name in fields}
 
     def second_try(self) -> str:
         """Keep the press for the second try."""

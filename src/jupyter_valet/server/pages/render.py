@@ -28,6 +28,7 @@ def _environment() -> Environment:
     # The sheet is ours and its hash is in the policy; escaping would change it.
     env.globals["style"] = Markup(headers.style())  # noqa: S704
     env.filters["plain"] = words.plain
+    env.filters["lines"] = words.lines
     env.filters["day"] = _day
     env.tests["safe_to_open"] = words.may_open
     return env

@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from ..origin import is_loopback
 
+_GOES_ON = "The cell in your notebook goes on by itself."
 _STATES = {
-    "done": ("Connected", "The cell in your notebook goes on by itself."),
-    "declined": ("Declined", "Nothing was connected. Run the cell again to be asked again."),
+    "done": ("Connected", _GOES_ON),
+    "declined": ("Declined", "Nothing was allowed. Run the cell again to be asked again."),
     "cancelled": (
         "Cancelled",
         "The notebook stopped waiting. Run the cell again to be asked again.",
@@ -17,12 +18,20 @@ _STATES = {
     "expired": ("Too late", "The link was not used in time. Run the cell again to get a new one."),
     "failed": ("Not connected", ""),
 }
-_UNFINISHED = ("Not finished yet", "The sign-in is still open. Go back to the page that asked.")
+_DONE = {"grant": ("Allowed", _GOES_ON), "approval": ("Approved", _GOES_ON)}
+_UNFINISHED = ("Not finished yet", "The question is still open. Go back to the page that asked.")
 
 
-def ending(state: str) -> tuple[str, str]:
-    """Return title and words for the last page of a sign-in."""
+def ending(state: str, kind: str = "sign_in") -> tuple[str, str]:
+    """Return title and words for the last page of a question."""
+    if state == "done" and kind in _DONE:
+        return _DONE[kind]
     return _STATES.get(state, _UNFINISHED)
+
+
+def lines(text: object) -> str:
+    """Return text of several lines, each of them `plain`."""
+    return "\n".join(map(plain, str(text).split("\n")))
 
 
 def plain(text: object) -> str:

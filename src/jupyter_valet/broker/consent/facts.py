@@ -1,0 +1,106 @@
+"""What a page shows: facts that the broker knows, nothing that a kernel said."""
+
+from __future__ import annotations
+
+from ...wire.control import ChoiceView, DoneFacts, PageFacts
+from ...wire.routes import PAGE_CALLBACK
+from ...wire.views import Kind, ScopeView
+from .. import api_keys
+from ..connections import Connection
+from ..elicitation import Transaction
+from ..oauth import OAuthApp, Profile
+from .desk import Desk, subject_of
+
+
+def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
+    """Return what the page of a transaction shows."""
+    profile = desk.profile(transaction)
+    app = desk.connections.app(profile.name)
+    held = desk.connections.find(transaction.principal, profile.name)
+    level, level_words = desk.level(transaction)
+    return PageFacts(
+        step=_step(desk, transaction, profile, app),
+        kind=transaction.kind,
+        transaction=transaction.id,
+        nonce="" if transaction.state.final else transaction.nonce,
+        provider=profile.name,
+        provider_title=profile.title,
+        provider_host=profile.provider_host,
+        reason=transaction.reason,
+        notebook=transaction.notebook,
+        redirect_uri=redirect_uri(origin, profile.name),
+        state=transaction.state,
+        expires_at=transaction.expires_at,
+        scopes=[ScopeView(s, profile.words(s)) for s in sorted(transaction.scopes)],
+        accounts=[connection.account.label for connection in held],
+        label=_renewed(transaction, held),
+        label_is_user=profile.keyed and api_keys.user_is_typed(profile),
+        client_id=app.client_id if app else profile.public_client_id,
+        register_url=profile.register_url,
+        error=transaction.error,
+        access=transaction.access,
+        choices=_choices(desk, transaction, profile, held),
+        preview=transaction.preview,
+        level=level,
+        level_words=level_words,
+        low=desk.low(transaction),
+        wanted_level=desk.policy.wanted_level,
+    )
+
+
+def done(desk: Desk, transaction: Transaction) -> DoneFacts:
+    """Return what the last page shows."""
+    profile = desk.profile(transaction)
+    return DoneFacts(
+        state=transaction.state,
+        provider=profile.name,
+        provider_title=profile.title,
+        account=transaction.account,
+        notebook=transaction.notebook,
+        error=transaction.error,
+        kind=transaction.kind,
+    )
+
+
+def offers(transaction: Transaction, profile: Profile, held: list[Connection]) -> list[Connection]:
+    """Return the connections that would do for a grant."""
+    wanted = profile.normalise(transaction.scopes)
+    return [c for c in held if c.status == "active" and wanted <= c.scopes]
+
+
+def redirect_uri(origin: str, provider: str) -> str:
+    """Return the one redirect URI of a provider: a path of its own (RFC 9700 §4.4.2.1)."""
+    return f"{origin}{PAGE_CALLBACK}/{provider}"
+
+
+def _step(desk: Desk, transaction: Transaction, profile: Profile, app: OAuthApp | None) -> str:
+    if transaction.state.final:
+        return "final"
+    if transaction.kind in (Kind.GRANT, Kind.APPROVAL):
+        return str(transaction.kind)
+    if profile.keyed:
+        return "api_key"
+    if desk.low(transaction):
+        return "level"
+    return "consent" if app is not None or desk.connections.registers(profile) else "client"
+
+
+def _choices(
+    desk: Desk, transaction: Transaction, profile: Profile, held: list[Connection]
+) -> list[ChoiceView]:
+    if transaction.kind is not Kind.GRANT:
+        return []
+    subject = subject_of(transaction)
+    found = []
+    for connection in offers(transaction, profile, held):
+        grant = desk.policy.grants.find(subject, connection.id)
+        access = grant.access if grant else ""
+        found.append(ChoiceView(connection.id, connection.account.label, access))
+    return found
+
+
+def _renewed(transaction: Transaction, held: list[Connection]) -> str:
+    """Return the account that needs a new credential, if the page is there because of one."""
+    if transaction.select_account:
+        return ""
+    return next((c.account.label for c in held if c.status != "active"), "")

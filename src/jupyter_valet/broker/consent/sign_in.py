@@ -1,0 +1,181 @@
+"""Signing in: off to the provider, and back exactly once."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from ...wire.errors import ValetError
+from ...wire.views import TransactionState
+from ..connections import Connection, Probes
+from ..elicitation import Transaction
+from ..oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Pending, Profile, TokenSet
+from ..secret import Secret
+from ..vault import Vault
+from .desk import Desk, digest, same
+from .facts import redirect_uri
+from .leave import Leave
+
+_STATE_LIFE = 600.0
+"""Seconds within which a `state` that was used once must not be accepted again."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """From the press that approves to the connection, and the grant of the notebook that asked."""
+
+    desk: Desk
+    leave: Leave
+    vault: Vault
+    oauth: OAuthClient
+    probes: Probes
+
+    async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Begin at the provider: only now do `state`, PKCE and the browser binding exist (BP-06).
+
+        Returns where to send the browser and the value of the binding cookie. Raises `ValetError`,
+        also ("level_not_accepted") for a level that the person was to agree to first.
+        """
+        transaction = self.desk.pressed(params)
+        if self.desk.low(transaction):
+            raise ValetError("level_not_accepted")
+        profile = self.desk.profile(transaction)
+        await self.probe(transaction, profile)
+        redirect = redirect_uri(params["origin"], profile.name)
+        app = await self.desk.connections.obtain_app(profile, redirect)
+        if app is None:
+            raise ValetError("page_out_of_date")
+        url, pending = await self.oauth.begin(
+            profile,
+            app,
+            scopes=transaction.scopes,
+            redirect_uri=redirect,
+            select_account=transaction.select_account,
+        )
+        binding = secrets.token_urlsafe(32)
+        approval = _approval(params["nonce"], pending, digest(binding))
+        approved = self.desk.change(transaction, approval)
+        if approved.state is not TransactionState.AT_PROVIDER:  # it ended while we asked the issuer
+            raise ValetError("page_out_of_date")
+        self.desk.record("transaction.approved", transaction)
+        return {"location": url, "binding": binding}
+
+    async def callback(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Take the provider's answer, exactly once, and make the connection (RFC 6749 §4.1.2).
+
+        The state must be ours, unused, of this provider, of this person and of this browser; it is
+        spent even when the rest fails (R143–R145, R157).
+        """
+        transaction = self._of_state(params["provider"], params["query"])
+        if transaction.principal != params["principal"]:
+            self.desk.fail(transaction, "not_yours")
+        elif not same(digest(params.get("binding") or ""), transaction.binding_digest):
+            self.desk.fail(transaction, "other_browser")
+        else:
+            await self._finish(transaction, params["query"])
+        return {"transaction": transaction.id}
+
+    # Steps -------------------------------------------------------------------------------------
+
+    async def _finish(self, transaction: Transaction, query: str) -> None:
+        profile = self.desk.profile(transaction)
+        pending = transaction.pending
+        assert pending is not None  # `by_state` finds a transaction by its pending authorization
+        try:
+            code = self.oauth.check_callback(profile, pending, query)
+            app = self._app(profile, pending.client_id)
+            tokens = await self.oauth.exchange(profile, app, pending, code)
+            account = await self.oauth.account(profile, tokens)
+        except CallbackRefused as refused:
+            if refused.slug == "access_denied":  # the person said no at the provider
+                self.desk.change(transaction, Transaction.declined)
+                return self.desk.record("transaction.declined", transaction)
+            return self.desk.fail_with(transaction, refused)
+        except OAuthRefused as refused:
+            if refused.slug == "invalid_client":  # a mistyped secret: ask for it again next time
+                self.desk.connections.forget_app(profile.name)
+            return self.desk.fail_with(transaction, refused)
+        except ValetError as error:
+            return self.desk.fail_with(transaction, error)
+        if await self.came_too_late(transaction, profile, tokens):
+            return None
+        connection = self.desk.connections.store(transaction.principal, profile, tokens, account)
+        self.desk.record("connection.made", transaction, connection)
+        self.complete(transaction, connection, tokens)
+        return None
+
+    async def probe(
+        self, transaction: Transaction, profile: Profile, like: Secret | None = None
+    ) -> None:
+        """Raise unless the API hosts may be given a credential; a host that echoes ends it."""
+        try:
+            await self.probes.check(profile, like)
+        except ValetError as error:
+            if error.code == "reflection_refused":
+                self.desk.fail_with(transaction, error)
+            raise
+
+    async def came_too_late(
+        self, transaction: Transaction, profile: Profile, tokens: TokenSet
+    ) -> bool:
+        """Drop what came after the sign-in was declined, cancelled or had expired.
+
+        The grant ends at the provider, too, unless a connection might lean on the same one.
+        """
+        state = self.desk.get(transaction.id).state
+        if not state.final or state is TransactionState.DONE:
+            return False
+        others = self.desk.connections.find(transaction.principal, profile.name)
+        if not others and not profile.keyed:
+            await self.oauth.revoke(profile, self._app(profile, tokens.client_id), tokens)
+        self.desk.record("connection.refused", transaction, outcome=str(state))
+        return True
+
+    def complete(self, transaction: Transaction, connection: Connection, tokens: TokenSet) -> None:
+        """Give the grant, finish this transaction, and every other that the connection covers."""
+        profile = self.desk.profile(transaction)
+        self.leave.signed_in(transaction, connection)
+        missing = profile.normalise(transaction.scopes) - connection.scopes
+        if missing:
+            words = ", ".join(profile.words(scope) for scope in sorted(missing))
+            self.desk.fail(transaction, "scope_missing", scopes=words)
+        else:
+            label = connection.account.label
+            self.desk.change(transaction, lambda now: now.done(connection.id, label))
+        self.desk.transactions.complete_covered(connection, profile, by=transaction)
+
+    def _of_state(self, provider: str, query: str) -> Transaction:
+        """Return the transaction that made this `state`, and spend the state."""
+        states = parse_qs(query, keep_blank_values=True).get("state", [])
+        if len(states) != 1:
+            raise ValetError("page_out_of_date")
+        state = digest(states[0])
+        transaction = self.desk.transactions.by_state(state)
+        if transaction is None or transaction.provider != provider:
+            raise ValetError("page_out_of_date")
+        if not self.vault.redeem(f"state:{state}", time.time() + _STATE_LIFE):
+            raise ValetError("page_out_of_date")
+        return transaction
+
+    def _app(self, profile: Profile, client_id: str) -> OAuthApp:
+        app = self.desk.connections.app(profile.name, client_id)
+        if app is None:
+            raise ValetError("page_out_of_date")
+        return app
+
+
+def _approval(
+    nonce: str, pending: Pending, binding_digest: str
+) -> Callable[[Transaction], Transaction]:
+    """Return the step of an approval, good for the page that was pressed and no later one."""
+
+    def step(now: Transaction) -> Transaction:
+        if not same(now.nonce, nonce):
+            raise ValueError("the page was opened anew")
+        return now.approved(pending, binding_digest)
+
+    return step
