@@ -120,7 +120,11 @@ class Pools:
             ssl=self._tls or True,
         )
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            # Without a body there is no type of one; aiohttp would say application/octet-stream.
+            skip_auto_headers=("Content-Type",),
         )
 
     async def close(self) -> None:

@@ -149,6 +149,7 @@ def _parameter(name: str, node: object, reserved: bool) -> Any:
         "in": node.get("location", "query"),
         "description": node.get("description"),
         "required": node.get("required") is True,
+        "deprecated": node.get("deprecated") is True,
         "schema": {"type": "array", "items": schema} if repeated else schema,
         "explode": True,
         "x-multi-segment": reserved,

@@ -107,6 +107,8 @@ class Parameters:
         if where is None:
             raise Unusable("a parameter in it has a place that is not known")
         description = words(node.get("description"), DESCRIPTION)
+        if node.get("deprecated") is True and where != "path" and node.get("required") is not True:
+            return None
         if where == "header" and not may_be_argument(name):
             return None
         if where != "path" and self._places.credential(where, name, description):
