@@ -128,4 +128,4 @@ class Functions:
             profile = self._profiles[provider]
             request = Request("GET", profile.origins[0], "/")
             asker = f"The function {tool.short_name}"
-            self._access.connection(caller, profile, Use(tool.name, asker, request, "read", scopes))
+            self._access.check(caller, profile, Use(tool.name, asker, request, "read", scopes))

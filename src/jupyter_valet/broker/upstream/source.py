@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ...wire.errors import ValetError
 from ..catalogue import Call, Tool, ToolOutcome
-from ..elicitation import NeedsAuthorization
+from ..elicitation import Needs
 from ..kernels import Caller
 from .calling import Visits
 from .directory import Directory
@@ -193,7 +193,7 @@ class Upstreams:
     async def _read_quietly(self, caller: Caller, server: Server) -> bool:
         try:
             await self.read(caller, server)
-        except (NeedsAuthorization, ValetError):
+        except (Needs, ValetError):
             # Nobody asked for this server: it is read when somebody does, or some time later.
             self._listings.postpone(server, caller.principal)
             return False
