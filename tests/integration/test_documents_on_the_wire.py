@@ -53,7 +53,8 @@ CALLS: list[tuple[str, str, str, dict[str, Any], str, dict[str, str], bytes]] = 
         b'{"raw":"SGk="}',
     ),
     (
-        "sheets.v4", "", "spreadsheets_values_get", {"spreadsheetId": "s", "range": "Sheet 1!A1:B2"},
+        "sheets.v4", "", "spreadsheets_values_get",
+        {"spreadsheetId": "s", "range": "Sheet 1!A1:B2"},
         "GET /v4/spreadsheets/s/values/Sheet%201%21A1%3AB2", NOTHING, b"",
     ),
     (
