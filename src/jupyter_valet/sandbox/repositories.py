@@ -20,7 +20,7 @@ MOST_FOLDERS = 1000
 _FILES = ("config", "config.worktree", "hooks", "info/attributes", "commondir", "gitdir")
 _PASSED_OVER = frozenset({"node_modules", "site-packages", "__pycache__", ".venv", "venv", ".tox"})
 _LEADS_TO = re.compile(
-    r"^\s*(?:hookspath|path)\s*=\s*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(?:hookspath|path)[ \t]*=[ \t]*\"?([^\"\n#;]+)", re.IGNORECASE | re.MULTILINE
 )
 _LARGEST = 1 << 20
 
@@ -101,7 +101,7 @@ def _led_to(config: str, folder: str) -> Iterator[str]:
         path = os.path.expanduser(value.strip())
         for base in (folder, os.path.dirname(config)):
             named = os.path.realpath(os.path.join(base, path))
-            if not (folder + "/").startswith(named.rstrip("/") + "/"):  # not all of the project
+            if not config.startswith(named.rstrip("/") + "/"):  # not all of the repository
                 yield named
 
 

@@ -187,9 +187,10 @@ class Wall:
 
     def warnings(self) -> list[str]:
         """Return what a person should know about this wall before using it."""
-        return [
+        sealed = [
             f"Kernels can change files below {path}, but make no new ones directly in it: it holds "
             "something that must stay closed. Start Jupyter in a folder of its own, or see "
             "docs/sandbox.md."
             for path in self.sealed
         ]
+        return [*filter(None, [self.backend.shortcoming]), *sealed]

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from .policy import Mode
+
 _PREFIX = "jupyter-valet-"
 _COVERS, _CLOSED_FOLDER, _CLOSED_FILE = "covers", "folder", "file"
 _NOT_SHARED = ("history.sqlite", "db", "log", "pid", "security")
@@ -63,6 +65,10 @@ class Workspace:
         """Sockets between the server and a kernel without a network."""
         self._cache = path / "cache"
         self._ipython = path / "ipython"
+
+    def modes(self) -> dict[str, Mode]:
+        """Return what kernels may do with this folder, and with those of others."""
+        return {str(self.path.parent): Mode.HIDDEN, str(self.path): Mode.WRITE}
 
     def make(self, home: Path) -> None:
         """Create the folders; bring in what is slow to make anew."""

@@ -39,6 +39,7 @@ class Closed:
     """Stands for a wall that could not be planned: every kernel start says why, and fails."""
 
     name = "configured"
+    shortcoming = ""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason

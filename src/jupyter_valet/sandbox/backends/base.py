@@ -57,6 +57,10 @@ class Backend(Protocol):
 
     name: str
 
+    @property
+    def shortcoming(self) -> str:
+        """What this machine does not let the wall do, for a warning; empty for most."""
+
     def check(self) -> None:
         """Raise `Unsuitable` with the reason when this machine cannot do it."""
 

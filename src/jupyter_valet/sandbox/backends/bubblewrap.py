@@ -38,6 +38,7 @@ class Bubblewrap:
     """The strict back end."""
 
     name = "bubblewrap"
+    shortcoming = ""
 
     def check(self) -> None:
         """Raise `Unsuitable` with the reason when this machine cannot do it."""
@@ -106,7 +107,7 @@ def mounts(policy: Policy, workspace: Workspace) -> list[str]:
     From the root downwards, so that what is listed deeper lies on top.
     """
     arguments: list[str] = []
-    policy = policy.with_home_sealed(_MOST_ENTRIES).with_modes({str(workspace.path): Mode.WRITE})
+    policy = policy.with_home_sealed(_MOST_ENTRIES).with_modes(workspace.modes())
     modes = policy.modes
     for path in sorted(modes, key=lambda path: (path.count("/") if path != "/" else 0, path)):
         if path == "/dev":

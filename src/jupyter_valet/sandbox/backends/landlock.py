@@ -16,10 +16,16 @@ from .. import carve, seccomp_filter, trial, view
 from ..launch import landlock
 from ..launch.namespace import Mount
 from ..launch.plan import LaunchPlan
-from ..policy import Mode, Policy
+from ..policy import Policy
 from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_address
 from ..workspace import Workspace, Workspaces
 from .base import Channel, Session, Start, Unsuitable, architecture, launcher, unnamed_file
+
+_NO_VIEW = (
+    "This system lets Jupyter make no user and mount namespaces, so kernels have no /tmp and can "
+    "change the modes of hidden files (R38) and git's hooks in the project (R67); docs/sandbox.md "
+    "says how to allow it."
+)
 
 
 class Landlock:
@@ -55,7 +61,7 @@ class Landlock:
     ) -> Start:
         """Return how to start `command` inside the walls."""
         machine = architecture()
-        own = policy.with_modes({str(workspace.path): Mode.WRITE})
+        own = policy.with_modes(workspace.modes())
         mounts = self._mounts(own, workspace)
         roots, paths = [str(workspace.temporary)], []
         if mounts:
@@ -82,6 +88,11 @@ class Landlock:
         )
         told = unnamed_file(plan.to_bytes())
         return Start([*launcher(told), *command], plans=[told], kept=(plan.ports_fd,))
+
+    @property
+    def shortcoming(self) -> str:
+        """Return what this machine does not let the wall do, for a warning."""
+        return "" if self._has_view else _NO_VIEW
 
     def unwritable(self, policy: Policy) -> list[str]:
         """Return the writable folders in which nothing new can be made, for a warning."""
