@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+from aiohttp import web
 from api_calls import calls_of
 from mcp.shared.inbound import encode_header_value
 from mcp_world import URL_MODE, Upstream, World, last_message, world
@@ -426,6 +427,43 @@ def _change_header(chance: random.Random, sent: Sent) -> None:
             other = str(chance.choice(VALUES)).encode("ascii", "replace").decode()
             # Another revision is the older transport's, with sessions: not compared here.
             sent.headers[number] = (name, "2031-01-01" if name.endswith("version") else other)
+
+
+ANSWERS: dict[str, Any] = {
+    "an object": (200, b'{"a": {"b": null}, "c": [1, 2.5, "x"]}', "application/json"),
+    "null": (200, b"null", "application/json"),
+    "false": (200, b"false", "application/json"),
+    "a number": (200, b"1e400", "application/json"),
+    "what is no number": (200, b"[NaN]", "application/json"),
+    "an empty list": (200, b"[]", "application/json"),
+    "nothing": (204, b"", ""),
+    "half a character": (200, rb'"\ud800"', "application/json"),
+    "a text": (200, "é☃".encode(), "text/plain"),
+    "bytes": (200, b"\x00\xff", "image/png"),
+    "no JSON": (200, b"{", "application/json"),
+    "what is missing": (404, b'{"message": "none"}', "application/json"),
+    "a fault": (500, b"", "text/html"),
+    "a megabyte too much": (200, b" " * 1_100_000, "text/plain"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_what_upstream_answers_is_passed_on_alike(both: Both, name: str) -> None:
+    """Every kind of result: data, text, neither, an error."""
+    status, body, kind = ANSWERS[name]
+
+    async def answer(_: web.Request) -> web.Response:
+        headers = {"Content-Type": kind} if kind else {}
+        return web.Response(status=status, body=body, headers=headers)
+
+    if not both.world.connections.find("jane", "demo"):
+        both.world.connect()
+    both.world.upstream.handler = answer
+    try:
+        ours, sdks = await both.answers(call())
+    finally:
+        both.world.upstream.handler = None
+    assert ours == sdks
 
 
 async def test_progress_is_told_alike(both: Both) -> None:

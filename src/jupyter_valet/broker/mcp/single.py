@@ -20,9 +20,11 @@ from mcp_types import (
     INTERNAL_ERROR,
     SERVER_INFO_META_KEY,
     CallToolRequestParams,
+    CallToolResult,
     ErrorData,
     ListToolsResult,
     Result,
+    TextContent,
 )
 from mcp_types.methods import serialize_server_result
 
@@ -81,10 +83,11 @@ class Singles:
         context = _Context(inbound.method, inbound.raw, _Request({CALLER: single.caller}))
 
         async def within(context: Any) -> Any:
-            # The boundary has put the state that we sealed in the place of what came.
             params = cast(CallToolRequestParams, inbound.params)
-            state = context.params.get("requestState")
-            params = params.model_copy(update={"request_state": state})
+            if params.request_state is not None:
+                # The boundary has put the state that we sealed in the place of what came.
+                state = context.params["requestState"]
+                params = params.model_copy(update={"request_state": state})
             return await self._handlers.call_tool(single, params)
 
         # Of the SDK's context, the boundary wants no more than there is in ours.
@@ -93,8 +96,12 @@ class Singles:
 
     def _wire(self, inbound: Inbound, result: Result) -> bytes:
         """Return a result as the revision has it, signed with who answers (PS-04)."""
-        dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        wire = serialize_server_result(inbound.method, inbound.version, dumped)
+        wire = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        if _is_plain(result):
+            # An infinite number has become null just now, which is no structured content.
+            wire = {name: value for name, value in wire.items() if value is not None}
+        else:
+            wire = serialize_server_result(inbound.method, inbound.version, wire)
         wire["_meta"] = {**wire.get("_meta", {}), SERVER_INFO_META_KEY: self._server_info}
         return _json(wire)
 
@@ -148,6 +155,16 @@ class _Single:
 
     async def pushed(self, elicitation: str) -> None:
         raise NoBackChannelError("notifications/elicitation/complete")
+
+
+def _is_plain(result: Result) -> bool:
+    """Tell whether it is text and data, which this revision has as the model has them.
+
+    What other servers put into content may have members that are not the revision's.
+    """
+    return isinstance(result, CallToolResult) and all(
+        type(block) is TextContent for block in result.content
+    )
 
 
 async def _refuse(inbound: Inbound, error: ErrorData, patience: Patience) -> None:
