@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 
@@ -19,7 +19,6 @@ from ...wire.routes import PAGE_CONNECTIONS
 from ..authorized import NO_SCOPE_HEADERS, Authorized, ScopeHeaders
 from ..control import describe
 from ..egress import Request
-from ..egress.request import SAFE_METHODS
 from ..elicitation import Needs, NeedsApproval, Question
 from ..guarded_http import OWN_PACE
 from ..kernels import Caller
@@ -31,6 +30,7 @@ from .headers import outgoing
 from .limits import ForwardLimits
 from .misdirected import Misdirected
 from .questions import Asked, Questions
+from .reading import access_of
 from .upload import ClientGone, Upload
 
 logger = logging.getLogger(__name__)
@@ -117,19 +117,21 @@ class _Exchange:
         watch = Misdirected(profile.title)
         watch.check((wanted.target, *headers.values()))
         upload = Upload(self._receive, self._parts.limits, watch)
-        use = self._use(wanted, headers, await upload.begin())
+        use = self._use(profile, wanted, headers, await upload.begin())
         if not upload.complete:
             self._scope[OWN_PACE] = True
         await self._while_there(upload, self._asking(profile, use, upload))
 
-    def _use(self, wanted: Address, headers: Mapping[str, str], body: bytes | None) -> Use:
+    def _use(
+        self, profile: Profile, wanted: Address, headers: Mapping[str, str], body: bytes | None
+    ) -> Use:
         method = self._scope["method"]
         try:
             request = Request(method, wanted.origin, wanted.target, headers, body or None)
         except ValueError as error:
             raise ValetError("bad_request", what=str(error)) from None
         asker = f'valet.client("{wanted.provider}")'
-        access: Literal["read", "write"] = "read" if method in SAFE_METHODS else "write"
+        access = access_of(profile, request)
         return Use(_tool(request, access, seen=body is not None), asker, request, access)
 
     async def _while_there(self, upload: Upload, work: Awaitable[None]) -> None:

@@ -85,6 +85,9 @@ class Profile:
     """Where in a request the credential goes."""
     denied: tuple[str, ...] = ()
     """Endpoints of its own that hand out credentials (`egress.denied`, R112)."""
+    reads: tuple[str, ...] = ()
+    """Endpoints that only read although they are asked with another method than GET: rules of the
+    form `METHOD /path`, where `*` stands for a part of one segment."""
     probe_path: str = ""
     """Where besides the well-known paths an API host is asked whether it echoes a credential."""
     accepts_reflection: frozenset[Origin] = frozenset()
@@ -186,6 +189,8 @@ class Profile:
             where.append(self.resource)
         if self.keyed:
             where.append(repr(self.placement))
+        if self.reads:
+            where.append(sorted(self.reads))
         return hashlib.sha256(json.dumps(where).encode()).hexdigest()
 
     def words(self, scope: str) -> str:

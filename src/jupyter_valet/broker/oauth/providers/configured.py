@@ -34,6 +34,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "probe_path": settings.path,
     "accepts_reflection": settings.origins,
     "denied": settings.rules,
+    "reads": settings.reads,
 }
 """What every provider may set."""
 
@@ -124,6 +125,7 @@ def _shared(name: str, origins: tuple[Origin, ...], read: dict[str, Any]) -> dic
         "probe_path": read.get("probe_path", ""),
         "accepts_reflection": frozenset(read.get("accepts_reflection", ())),
         "denied": read.get("denied", ()),
+        "reads": read.get("reads", ()),
         "configured": True,
     }
 

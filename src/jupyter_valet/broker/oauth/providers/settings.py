@@ -149,6 +149,14 @@ def rules(value: Any) -> tuple[str, ...]:
     return found
 
 
+def reads(value: Any) -> tuple[str, ...]:
+    """Return endpoints that only read, as `METHOD /path`: each of one method and one length."""
+    found = rules(value)
+    if any(rule.startswith("*") or "**" in rule for rule in found):
+        raise ValueError("not one method and one length of path")
+    return found
+
+
 def place(value: Mapping[str, Any]) -> Placement:
     """Return where a key goes: `in` is `header`, `query` or `basic` (docs/providers.md)."""
     where = value["in"]
