@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from jupyter_valet.sandbox.backends import Landlock, Unsuitable
 
-FAST = "R01,R53,X01,R03,R08,R21,R32,R47,R80,R74,R75,R90,R66"
+FAST = "R01,R53,X01,R03,R08,R21,R32,R34,R47,R80,R74,R75,R90,R91,R66,R54"
 
 
 def _walls() -> bool:
@@ -61,7 +62,11 @@ def test_a_plain_server_is_open_and_claims_no_more(person: Path) -> None:
     status, report = doctor(person, *more)
     assert (status, report["level"], report["good"]) == (0, "L0", True)
     verdicts = {id_: row["verdict"] for id_, row in report["rows"].items()}
-    wanted = ("R01", "X01", "R08", "R21", "R32", "R47", "R80", "R74", "R75", "R90")
+    wanted = (
+        *("R01", "X01", "R08", "R21", "R32", "R34", "R47", "R80", "R74", "R75", "R90", "R91"),
+        *(("R66",) if shutil.which("node") else ()),
+        "R54",
+    )
     assert {id_: verdicts[id_] for id_ in wanted} == dict.fromkeys(wanted, "open")
     assert verdicts["R53"] == "blocked"
     assert report["rows"]["R53"]["proved"] is True
@@ -74,7 +79,7 @@ def test_jupyter_valet_lab_holds_what_it_claims_here(person: Path) -> None:
     assert (status, report["level"]) == (0, "L2+"), report
     assert {row["verdict"] for row in report["rows"].values()} == {"blocked"}
     proved = {id_ for id_, row in report["rows"].items() if row["proved"]}
-    assert proved >= {"R01", "R53", "X01", "R03", "R08", "R21", "R32", "R47", "R80"}
+    assert proved >= {"R01", "R53", "X01", "R03", "R08", "R21", "R32", "R34", "R47", "R80"}
 
 
 def test_nothing_is_left_of_it(person: Path) -> None:

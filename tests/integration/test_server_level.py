@@ -15,6 +15,7 @@ import pytest
 import websocket
 from jupyter_process import REPOSITORY, TOKEN, Server, jupyter_server
 
+from jupyter_valet.cli import lab
 from jupyter_valet.sandbox.backends import Landlock, Unsuitable
 
 ASK = """
@@ -74,7 +75,14 @@ def _printed(channel: websocket.WebSocket, message_id: str) -> Iterator[str]:
 
 
 def start(home: Path, config: str) -> contextlib.AbstractContextManager[Server]:
-    return jupyter_server(home, fake=False, config=config, environ={"PYTHONPATH": sys.path[0]})
+    """As root, it is started as `jupyter valet lab` does: without CAP_SYS_PTRACE (R58)."""
+    return jupyter_server(
+        home,
+        fake=False,
+        config=config,
+        environ={"PYTHONPATH": sys.path[0]},
+        command=[*lab.as_lesser_root(), sys.executable, "-m", "jupyter_server"],
+    )
 
 
 OFF = "c.ValetExtension.sandbox = 'off'\n"
@@ -159,6 +167,7 @@ def test_the_doctor_in_a_walled_kernel_finds_nothing_worse_than_the_level(tmp_pa
         said = told(server, DOCTOR)
     assert "Nothing is worse than L2+ claims." in said, said
     assert "open:" not in said
+    assert "seen to succeed when aimed at something of this kernel's own" in said
 
 
 def test_the_doctor_in_a_plain_kernel_says_what_is_open_and_what_to_do(tmp_path: Path) -> None:

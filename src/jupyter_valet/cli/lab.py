@@ -60,10 +60,11 @@ def command(module: str, project: Path, more: Sequence[str]) -> list[str]:
     server imports (R28, R29, R62). As root, it is a root that cannot read the broker (R58).
     """
     server = [sys.executable, "-I", "-m", module, f"--ServerApp.root_dir={project}", *more]
-    return [*_as_lesser_root(), *server]
+    return [*as_lesser_root(), *server]
 
 
-def _as_lesser_root() -> list[str]:
+def as_lesser_root() -> list[str]:
+    """Return what comes before a server's command: something for root, nothing for others."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return []
     return [sys.executable, "-I", "-S", "-E", lesser_root.__file__, "--"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 
 CHATTER = """
@@ -22,13 +24,15 @@ def talker(secret: str) -> Iterator[None]:
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        client.execute(CHATTER.format(secret=secret))
-        yield
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    with tempfile.TemporaryDirectory() as folder:  # the person's history is not for canaries
+        environ = {**os.environ, "IPYTHONDIR": folder}
+        manager.start_kernel(env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+            client.execute(CHATTER.format(secret=secret), store_history=False)
+            yield
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
