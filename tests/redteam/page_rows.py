@@ -123,6 +123,19 @@ def settings(tab: Tab, mark: Path) -> str:
     )
 
 
+def shortcuts(tab: Tab, mark: Path) -> str:
+    """X11: a key that runs a command of JupyterLab's, from the next start on."""
+    shortcut = {"command": "runmenu:run-all", "keys": ["Accel S"], "selector": "body"}
+    text = json.dumps({"raw": json.dumps({"shortcuts": [shortcut]})})
+    plugin = "@jupyterlab/shortcuts-extension:shortcuts"
+    return tab.script(
+        f"const made = await fetch(BASE + 'lab/api/settings/{plugin}', {{method: 'PUT',"
+        f"  headers: {{'X-XSRFToken': XSRF}}, body: {text!r}}});"
+        f"const now = await (await fetch(BASE + 'lab/api/settings/{plugin}')).json();"
+        "return (now.raw || '').includes('run-all') ? 'CONTROL written' : String(made.status)"
+    )
+
+
 def proxy(tab: Tab, mark: Path) -> str:
     """R54: what arrives at a port of the kernel's when the page asks for it through the server."""
     said = tab.notebook.run_code(LISTEN)

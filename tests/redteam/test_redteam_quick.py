@@ -12,6 +12,7 @@ import table
 from channel import Got
 from judge import judge
 from knockout import UNDO
+from results import Record, merge
 from table import Row, Seen
 
 pytestmark = pytest.mark.redteam
@@ -55,6 +56,53 @@ def test_a_broken_attack_costs_its_weight() -> None:
     assert table.score([row], {"R1": Seen("broken")}, "L1", root=False) == (0, 3)
     assert table.score([row], {"R1": Seen("·")}, "L1", root=False) == (0, 0)
     assert table.score([row], {"R1": Seen("B")}, "L1", root=False) == (3, 3)
+
+
+def _two() -> dict[str, Row]:
+    expected = dict.fromkeys(("L0", "L1", "L2", "L2+", "L3"), "B")
+    return {
+        "R1": Row("R1", "", "os", 3, expected, run="a:b"),
+        "X1": Row("X1", "", "os", 1, expected, run="a:b"),
+    }
+
+
+def _recorded(folder: Path, user: str, level: str, **seen: str) -> None:
+    record = Record.load(folder / user / f"{level}.json")
+    for id_, verdict in seen.items():
+        record.put(id_, Seen(verdict))
+
+
+def test_the_summary_counts_what_a_control_proved_and_nothing_else(tmp_path: Path) -> None:
+    """An attack that fails because the test is broken is no defence; our own rows count apart."""
+    _recorded(tmp_path, "ann", "control", R1="X", X1="B")
+    _recorded(tmp_path, "ann", "L1", R1="B", X1="B")
+    merged = merge(_two(), tmp_path, ["L1", "L2"])
+    level = merged["levels"]["L1"]
+    assert level["rows"] == {"R1": "B", "X1": "broken"}
+    assert (level["blocked_weight"], level["of"]) == (3, 3)
+    assert (level["own_rows_blocked_weight"], level["own_rows_of"]) == (0, 1)
+    assert merged["users"]["ann"]["L1"]["unproved"] == ["X1"]
+    assert "L2" not in merged["levels"]
+
+
+def test_the_summary_has_the_worst_that_any_user_saw(tmp_path: Path) -> None:
+    for user, verdict in (("ann", "B"), ("root", "X")):
+        _recorded(tmp_path, user, "control", R1="X")
+        _recorded(tmp_path, user, "L1", R1=verdict)
+    merged = merge(_two(), tmp_path, ["L1"])
+    assert merged["levels"]["L1"]["rows"] == {"R1": "X"}
+    assert merged["users"]["ann"]["L1"]["rows"] == {"R1": "B"}
+
+
+def test_what_a_stopped_run_has_measured_is_kept(tmp_path: Path) -> None:
+    _recorded(tmp_path, "ann", "L1", R1="B")
+    assert Record.load(tmp_path / "ann" / "L1.json").seen == {"R1": Seen("B")}
+
+
+def test_one_level_has_one_run_at_a_time(tmp_path: Path) -> None:
+    record = Record.load(tmp_path / "L1.json")
+    with record.alone(), pytest.raises(BlockingIOError), record.alone():
+        pass
 
 
 @pytest.fixture(scope="module")
