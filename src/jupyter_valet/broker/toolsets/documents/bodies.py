@@ -58,9 +58,7 @@ class Bodies:
         self._schemas = schemas
         self._places = places
 
-    def body(
-        self, node: object, key: str, links: Links
-    ) -> tuple[Body | None, list[Parameter]]:
+    def body(self, node: object, key: str, links: Links) -> tuple[Body | None, list[Parameter]]:
         """Return how the body is written and the arguments for it. Raises `Unusable`."""
         node = self._document.followed(node)
         contents = node.get("content") if isinstance(node, dict) else None
@@ -87,9 +85,7 @@ class Bodies:
             schema = {"type": "string", "description": "The form, encoded"}
         return body, [Parameter("body", "body", schema, content.description, body.required)]
 
-    def _related(
-        self, content: Content, key: str, links: Links
-    ) -> tuple[Body, list[Parameter]]:
+    def _related(self, content: Content, key: str, links: Links) -> tuple[Body, list[Parameter]]:
         """Metadata, whose members are arguments, and media."""
         members = self._members(content.schema, 0)
         made = self._arguments(content, members, key, links) if members else []

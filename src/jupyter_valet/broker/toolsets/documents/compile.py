@@ -84,13 +84,10 @@ class _Placed:
     """An operation that can be offered, before it has its name."""
 
     found: Found
+    path: str
     base: str
     server: Server
     alternatives: tuple[Need, ...]
-
-    @property
-    def path(self) -> str:
-        return urldefrag(self.found.path).url
 
     @property
     def writes(self) -> bool:
@@ -157,11 +154,12 @@ class _Compiler:
             raise Unusable("its method is not one that is called")
         described = found.described
         where = self._server(found)
-        if _NEVER.covers(found.method, where.base + urldefrag(found.path).url):
+        path = found.path.partition("#")[0]
+        if _NEVER.covers(found.method, where.base + path):
             raise Unusable("it hands out credentials, so it is never called")
         base = naming.basis(found.method, found.path, described.operationId)
         said = self._source.security if described.security is None else described.security
-        return _Placed(found, base, where, needs(said))
+        return _Placed(found, path, base, where, needs(said))
 
     def _server(self, found: Found) -> Server:
         """Return where it lives; an operation's own server stays, whatever the person sets."""
@@ -249,10 +247,12 @@ def _named(
     kept = [_undeclared(name) for name in sorted(missing)] + kept + members
     names = naming.arguments([(p.where, p.name) for p in kept])
     in_path = {p.name: name for p, name in zip(kept, names, strict=True) if p.where == "path"}
-    template = _PLACEHOLDER.sub(lambda match: f"{{{in_path[match[1]]}}}", path)
-    if "{" in (literal := _PLACEHOLDER.sub("", path)) or "}" in literal:
+    literal, *rest = _PLACEHOLDER.split(path)
+    if any("{" in text or "}" in text for text in (literal, *rest[1::2])):
         raise Unusable("its path is not well-formed")
-    return template, tuple(
+    for placeholder, text in zip(rest[::2], rest[1::2], strict=True):
+        literal += f"{{{in_path[placeholder]}}}{text}"
+    return literal, tuple(
         p if p.name == name else replace(p, name=name, wire_name=p.name)
         for p, name in zip(kept, names, strict=True)
     )

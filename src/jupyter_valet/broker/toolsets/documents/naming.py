@@ -14,6 +14,8 @@ _WORD = re.compile(r"[^A-Za-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_]+", re.ASCII)
 _TAIL = 6
+_LONGEST = 48
+"""Characters of an argument's name, without what tells it from others."""
 
 
 def snake(text: str) -> str:
@@ -53,6 +55,8 @@ def arguments(wanted: Sequence[tuple[str, str]]) -> list[str]:
     exists never comes to mean something else when a document gains a parameter.
     """
     plain = [_identifier(name) for _, name in wanted]
+    if len(set(plain)) == len(plain):
+        return plain
     crowded = Counter(plain)
     names = [
         name if crowded[name] == 1 else f"{name}_in_{place}"
@@ -66,7 +70,14 @@ def arguments(wanted: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _identifier(text: str) -> str:
-    name = _NOT_NAME.sub("_", text).strip("_")[:48] or "value"
+    if (
+        len(text) <= _LONGEST
+        and not text.startswith("_")
+        and text.isascii()
+        and text.isidentifier()
+    ):
+        return text
+    name = _NOT_NAME.sub("_", text).strip("_")[:_LONGEST] or "value"
     return name if not name[0].isdigit() else f"n{name}"
 
 

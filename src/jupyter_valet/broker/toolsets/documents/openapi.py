@@ -19,7 +19,36 @@ _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace",
 _RFC6570_LABELS = re.compile(r"3\.0\.(?:[4-9]|\d\d+)|3\.1\.(?:[1-9]|\d\d+)|3\.2(?:\..*)?")
 """Versions whose tables agree with the RFC they refer to (3.0.4 and 3.1.1 corrected them)."""
 
-described = msgspec.json.Decoder(Described)
+
+class _Item(msgspec.Struct):
+    """A Path Item Object (§4.8.9) all of whose operations are well-formed."""
+
+    ref: Any = msgspec.field(name="$ref", default=None)
+    parameters: Any = None
+    servers: Any = None
+    get: Described | None = None
+    put: Described | None = None
+    post: Described | None = None
+    delete: Described | None = None
+    options: Described | None = None
+    head: Described | None = None
+    patch: Described | None = None
+    trace: Described | None = None
+    query: Described | None = None
+    additionalOperations: dict[str, Described] = {}
+
+    def operations(self) -> Iterable[tuple[str, Described]]:
+        """Return methods and operations."""
+        for method in _METHODS:
+            described = getattr(self, method)
+            if described is not None:
+                yield method.upper(), described
+        yield from self.additionalOperations.items()
+
+
+_BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+_item = msgspec.json.Decoder(_Item)
+_described = msgspec.json.Decoder(Described)
 
 
 class OpenApi:
@@ -51,7 +80,20 @@ class OpenApi:
         return followed(self.document, self.document.container("components", "securitySchemes"))
 
     def _of_path(self, path: str, raw: msgspec.Raw, skipped: list[Skipped]) -> Iterable[Found]:
-        item = members(raw)
+        try:
+            item = _item.decode(raw)
+        except _BROKEN:
+            item = None
+        if item is None or item.ref is not None:
+            yield from self._one_by_one(path, members(raw), skipped)
+            return
+        for method, operation in item.operations():
+            yield Found(f"{method} {path}", method, path, operation, item.parameters, item.servers)
+
+    def _one_by_one(
+        self, path: str, item: Mapping[str, msgspec.Raw], skipped: list[Skipped]
+    ) -> Iterable[Found]:
+        """Find the operations of an item that is elsewhere, or of which some are broken."""
         try:
             if "$ref" in item:
                 item = {**self._referred(item["$ref"]), **item}
@@ -64,8 +106,9 @@ class OpenApi:
         for method, operation in [*named, *extra.items()]:
             key = f"{method.upper()} {path}"
             try:
-                yield Found(key, method.upper(), path, described.decode(operation), shared, servers)
-            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+                described = _described.decode(operation)
+                yield Found(key, method.upper(), path, described, shared, servers)
+            except _BROKEN:
                 skipped.append(Skipped(key, "it is no operation object"))
 
     def _referred(self, raw: msgspec.Raw) -> Mapping[str, msgspec.Raw]:

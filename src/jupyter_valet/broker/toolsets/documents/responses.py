@@ -58,7 +58,8 @@ class _Outside(msgspec.Struct):
     ref: Any = msgspec.field(name="$ref", default=None)
 
 
-_answers = msgspec.json.Decoder(_Answer)
+_answers = msgspec.json.Decoder(dict[str, _Answer])
+_answer = msgspec.json.Decoder(_Answer)
 _outside = msgspec.json.Decoder(_Outside)
 _NOTHING = Returns("nothing")
 _UNKNOWN = Returns()
@@ -73,21 +74,20 @@ class Responses:
 
     def read(self, raw: msgspec.Raw) -> tuple[Returns, bool, str]:
         """Return the hint, whether a `Link` header comes along, and the media type to accept."""
-        answers = members(raw)
-        code = next((code for code in _SUCCESS if code in answers), None)
-        if code is None or ("204" in answers and code == "default"):
-            return (_NOTHING if "204" in answers else _UNKNOWN), False, ""
         try:
-            return self._read(self._answer(answers[code]))
+            answers = _answers.decode(raw)
+            code = next((code for code in _SUCCESS if code in answers), None)
+            if "204" in answers and code in (None, "default"):
+                return _NOTHING, False, ""
+            return self._read(self._resolved(answers[code])) if code else (_UNKNOWN, False, "")
         except (Unusable, *_BROKEN):
             return _UNKNOWN, False, ""
 
-    def _answer(self, raw: msgspec.Raw) -> _Answer:
-        answer = _answers.decode(raw)
+    def _resolved(self, answer: _Answer) -> _Answer:
         for _ in range(_DEPTH):
             if answer.ref is None:
                 break
-            answer = _answers.decode(self._raw(answer.ref))
+            answer = _answer.decode(self._raw(answer.ref))
         return answer
 
     def _read(self, answer: _Answer) -> tuple[Returns, bool, str]:
@@ -154,10 +154,10 @@ class Responses:
 
     def names(self, raw: msgspec.Raw) -> frozenset[str]:
         """Return the members of the successful answer, those of nested objects dotted."""
-        answers = members(raw)
-        code = next((code for code in _SUCCESS if code in answers), None)
         try:
-            content = self._answer(answers[code]).content if code is not None else {}
+            answers = _answers.decode(raw)
+            code = next((code for code in _SUCCESS if code in answers), None)
+            content = self._resolved(answers[code]).content if code else {}
             schema = next(
                 (media.schema for kind, media in content.items() if "json" in kind), _NULL
             )

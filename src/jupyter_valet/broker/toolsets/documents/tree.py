@@ -57,6 +57,7 @@ class Document:
             self._bases.add(own)
         self._containers: dict[tuple[str, ...], Mapping[str, Raw]] = {}
         self._values: dict[str, Any] = {}
+        self._ends: dict[str, Any] = {}
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a member of the top level."""
@@ -115,10 +116,16 @@ class Document:
 
     def followed(self, node: Any) -> Any:
         """Return `node`, or what it refers to in the end. Raises `Unusable`."""
+        if not isinstance(node, dict) or "$ref" not in node:
+            return node
+        first = node["$ref"]
+        if isinstance(first, str) and first in self._ends:
+            return self._ends[first]
         for _ in range(_HOPS):
-            if not isinstance(node, dict) or "$ref" not in node:
-                return node
             node = self.at(self.pointer(node["$ref"]))
+            if not isinstance(node, dict) or "$ref" not in node:
+                self._ends[first] = node
+                return node
         raise Unusable("a reference in it leads nowhere")
 
 
