@@ -119,7 +119,7 @@ def _with_tools(here: World, count: int) -> World:
     listing = next(operation for operation in demo.operations if operation.name == "list_issues")
     others = (replace(listing, name=f"list_issues_{number}") for number in range(1, count))
     demo = replace(demo, operations=(*others, listing))
-    calls = calls_of([demo], here.connections, here.egress, None, here.known)
+    calls = calls_of([demo], here.connections, here.egress, None, here.known, here.policy)
     return replace(here, calls=calls, sent=bytearray())
 
 
