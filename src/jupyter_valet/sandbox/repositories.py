@@ -4,13 +4,14 @@ A repository's configuration names programs (`core.fsmonitor`, `core.sshCommand`
 hooks are programs; the person's own git runs them at the next `git status`. gitrepository-layout(5)
 says where they lie; `commondir`, `gitdir` and a `.git` file lead to other places.
 """
-# ruff: noqa: PTH110, PTH111, PTH112, PTH113, PTH114, PTH118, PTH120, PTH123
+# ruff: noqa: PTH110, PTH111, PTH114, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import stat
 from collections import deque
 from collections.abc import Iterator
 
@@ -28,31 +29,43 @@ _LARGEST = 1 << 20
 def guarded(project: str) -> list[str]:
     """Return the paths in and below `project` that are there and that git takes programs from."""
     found: dict[str, None] = {}
-    for folder in _folders(project):
-        git = os.path.join(folder, ".git")
-        if os.path.isfile(git):
-            found[git] = None
-            found.update(dict.fromkeys(_of_linked(git)))
-        elif os.path.isdir(git):
-            found.update(dict.fromkeys(_of_repository(git, folder)))
+    for folder, git in _with_git(project):
+        if git.is_dir(follow_symlinks=False):
+            found.update(dict.fromkeys(_of_repository(git.path, folder)))
+        elif git.is_file(follow_symlinks=False):
+            found[git.path] = None
+            found.update(dict.fromkeys(_of_linked(git.path)))
     return [path for path in found if os.path.exists(path) and not os.path.islink(path)]
 
 
-def _folders(project: str) -> Iterator[str]:
-    """Yield folders, breadth first."""
+def _with_git(project: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the folders that have a `.git`, and that, breadth first."""
     waiting, seen = deque([project]), 0
     while waiting and seen < MOST_FOLDERS:
         folder = waiting.popleft()
         seen += 1
-        yield folder
+        inside: list[str] = []
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            waiting += sorted(
-                entry.path
-                for entry in entries
-                if entry.name not in _PASSED_OVER
-                and entry.name != ".git"
-                and entry.is_dir(follow_symlinks=False)
-            )
+            for entry in entries:
+                if entry.name == ".git":
+                    yield folder, entry
+                elif entry.name not in _PASSED_OVER and _is_entered(entry):
+                    inside.append(entry.path)
+        waiting += sorted(inside)
+
+
+def _is_entered(entry: os.DirEntry[str]) -> bool:
+    """Tell whether this is a folder that a kernel may enter.
+
+    Root's kernels have no capabilities: what belongs to others and is closed is closed to them, and
+    nothing can be mounted there.
+    """
+    if not entry.is_dir(follow_symlinks=False):
+        return False
+    if os.geteuid() != 0:
+        return True
+    status = entry.stat(follow_symlinks=False)
+    return bool(status.st_mode & (stat.S_IXUSR if status.st_uid == 0 else stat.S_IXOTH))
 
 
 def _of_repository(git: str, folder: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -81,3 +82,12 @@ def test_what_is_no_repository_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "odd" / ".git").mkdir(parents=True)
     (tmp_path / "odd" / ".git" / "config").write_bytes(b"\xff\x00[core]\nhooksPath = \n")
     assert found(tmp_path) == {".git", "odd/.git/config"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks into what belongs to others")
+def test_what_root_s_kernels_cannot_enter_is_passed_over(tmp_path: Path) -> None:
+    """They have no capabilities, and nothing can be mounted there."""
+    git(tmp_path / "others" / "repository", "init", "-q")
+    (tmp_path / "others").chmod(0o700)
+    os.chown(tmp_path / "others", 65534, 65534)
+    assert guarded(str(tmp_path)) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 import struct
 
 from . import system
@@ -19,9 +19,10 @@ def install(program: bytes, *, listener: bool) -> int:
     Calls that wait for the supervisor stay interruptible: a person presses Interrupt while a
     connection hangs. Raises `OSError`.
     """
-    number = _SECCOMP.get(platform.machine())
+    machine = os.uname().machine
+    number = _SECCOMP.get(machine)
     if number is None:
-        raise OSError(f"no seccomp filter for {platform.machine()}")
+        raise OSError(f"no seccomp filter for {machine}")
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
     system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)
