@@ -54,6 +54,10 @@ class ValetExtension(ExtensionApp):
     providers = Dict(help="Provider profiles of your own, by name; see docs/providers.md.").tag(
         config=True
     )
+    egress_limits = Dict(
+        help="What requests that a notebook writes itself may take: bytes, seconds, and how many "
+        "at a time; see docs/clients.md."
+    ).tag(config=True)
     demo = Bool(False, help="Start the embedded demo provider.").tag(config=True)
     withheld_variables = List(
         Unicode(),
@@ -130,6 +134,7 @@ class ValetExtension(ExtensionApp):
             broker_command=self.broker_command,
             withheld_variables=self.withheld_variables,
             wanted_level=self.wanted_level,
+            egress_limits=self.egress_limits,
         )
         return Services(self.serverapp, settings, self.log)
 

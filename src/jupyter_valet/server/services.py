@@ -34,6 +34,7 @@ class Settings:
     broker_command: Sequence[str]
     withheld_variables: Sequence[str]
     wanted_level: str
+    egress_limits: dict[str, Any]
 
 
 class Services:
@@ -75,6 +76,7 @@ class Services:
             key_source=self.settings.key_source,
             providers=dict(self.settings.providers),
             demo_issuer=await self._demo_issuer(),
+            egress_limits=dict(self.settings.egress_limits),
             wanted_level=self.settings.wanted_level,
         )
 
