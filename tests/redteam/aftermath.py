@@ -17,7 +17,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import channel
 import own_environment
 import websocket
 from jupyter_process import TOKEN
@@ -60,7 +59,8 @@ def _run(world: World, command: list[str], cwd: Path | None = None, **environ: s
     return (done.stdout + done.stderr)[-300:]
 
 
-def _wait(mark: Path, seconds: float) -> None:
+def wait(mark: Path, seconds: float) -> None:
+    """Wait for a file, and not longer than so many seconds."""
     deadline = time.monotonic() + seconds
     while not mark.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -132,7 +132,7 @@ def next_kernel(world: World, mark: Path) -> str:
     """R63, R65: the next kernel in that folder."""
     body = {"path": "notes/next.ipynb", "name": "next", "type": "notebook", "kernel": {}}
     answer = world.server.call("POST", "api/sessions", body)
-    _wait(mark, 8)
+    wait(mark, 8)
     with contextlib.suppress(ValueError, KeyError):
         kernel = json.loads(answer.body)["kernel"]["id"]
         world.server.call("DELETE", f"api/kernels/{kernel}")
@@ -154,7 +154,7 @@ def language_server(world: World, mark: Path) -> str:
         )
     except (websocket.WebSocketException, OSError) as error:
         return f"lsp: {error}"[:200]
-    _wait(mark, 10)
+    wait(mark, 10)
     opened.close()
     return "the language server was asked for"
 
@@ -194,37 +194,6 @@ def browser_comes_back(world: World, mark: Path) -> str:
         return "the server is still there" if world.server.process.poll() is None else "nobody"
     said = caught.read_text(errors="replace")
     return "CONTROL the login cookie arrived" if world.server.cookie in said else said
-
-
-_INSIDE = """
-import json, types
-out = []
-for source, name in {attacks!r}:
-    module = types.ModuleType("attack")
-    exec(compile(source, "attack", "exec"), module.__dict__)
-    try:
-        out.append(str(getattr(module, name)({target!r})))
-    except BaseException as error:
-        out.append(repr(error)[:200])
-open({out!r}, "w").write(" | ".join(out))
-"""
-
-
-def code_in_server(world: World, mark: Path) -> str:
-    """R58: memory, environment, descriptors and vault, from inside the server process."""
-    names = ["memory:mem_scan", "memory:vm_readv", "memory:environ", "memory:steal_fds"]
-    names.append("vault:vault_and_key")
-    attacks = []
-    for name in names:
-        module, _, function = name.partition(":")
-        attacks.append(((channel.ATTACKS / f"{module}.py").read_text(), function))
-    out = world.home / "inside.out"
-    code = _INSIDE.format(attacks=attacks, target=world.target(mark), out=str(out))
-    (world.home / "inside" / "attack.tmp").write_text(code)
-    (world.home / "inside" / "attack.tmp").rename(world.home / "inside" / "attack.py")
-    _wait(out, 60)
-    time.sleep(0.2)
-    return out.read_text() if out.exists() else "nothing came out"
 
 
 _ASK_KEYRING = """

@@ -134,13 +134,16 @@ def widget(tab: Tab, mark: Path) -> str:
 
 def saved_notebook(tab: Tab, mark: Path) -> str:
     """R89: what a session with connections leaves in the file."""
+    opened = tab.open("notes/saved.ipynb")
     if tab.world.level.straw:
-        tab.notebook.run_code(f"print(open({str(tab.world.home / 'straw.log')!r}).read())")
-        return tab.notebook.saved()
-    tab.notebook.run_code("%load_ext jupyter_valet")
-    for line in ("%connections", "%valet", "%connect canary", "tools"):
-        tab.notebook.run_code(line)
-    return "the file says: " + tab.notebook.saved()
+        opened.run_code(f"print(open({str(tab.world.home / 'straw.log')!r}).read())")
+    else:
+        opened.run_code("%load_ext jupyter_valet")
+        for line in ("%connections", "%valet", "%connect canary", "tools"):
+            opened.run_code(line)
+    said = "the file says: " + opened.saved()
+    opened.page.close()
+    return said
 
 
 def stored_widget(tab: Tab, mark: Path) -> str:

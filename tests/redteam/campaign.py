@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import aftermath
 import channel
+import server_code
 from desktop import typing
 from issuer import canary
 from judge import judge
@@ -80,10 +81,14 @@ def attack(here: World, row: Row) -> Seen:
     with _typed(here, row) as terminal:
         got = here.attacker.attack(row.run, {**target, **terminal})
     if row.after and (got.text == "AFTER" or row.last == 5):
-        after = getattr(aftermath, row.after)(here, mark)
+        after = _after(row.after)(here, mark)
     seen = judge(row, got, after, mark, here.planted, [*here.issuer.issued])
     mark.unlink(missing_ok=True)
     return seen
+
+
+def _after(name: str) -> Callable[[World, Path], str]:
+    return getattr(aftermath, name, None) or getattr(server_code, name)
 
 
 @contextlib.contextmanager

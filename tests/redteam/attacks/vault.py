@@ -27,3 +27,19 @@ def vault_and_key(t):
         )
     finally:
         vault.close()
+
+
+def vault_and_passphrase(t):
+    """X05: the vault's file, by code that saw the passphrase on its way through the server."""
+    sys.path.insert(0, t["source"])
+    from jupyter_valet.broker.reveal import reveal
+    from jupyter_valet.broker.secret import Secret
+    from jupyter_valet.broker.vault import open_vault
+
+    os.listdir(t["state"])
+    vault = open_vault(Path(t["state"]), "passphrase", prompt=lambda: Secret(t["passphrase"]))
+    try:
+        kinds = ("connection", "oauth_app", "transaction")
+        return " ".join(reveal(record.payload) for kind in kinds for record in vault.list(kind))
+    finally:
+        vault.close()
