@@ -97,9 +97,6 @@ def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
 
 
 def _supervise(plan: LaunchPlan, command: list[str], outer: int) -> None:
-    from jupyter_valet.sandbox.launch import supervisor
-    from jupyter_valet.sandbox.launch.addresses import Loopback
-
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
     calls.prctl(calls.PR_SET_DUMPABLE, 0)  # its memory is not for the kernel, in any namespace
     above = os.pidfd_open(outer)
@@ -112,6 +109,10 @@ def _supervise(plan: LaunchPlan, command: list[str], outer: int) -> None:
         finally:
             os._exit(FAILED)
     os.setsid()
+    # While the kernel starts: what it asks for meanwhile waits.
+    from jupyter_valet.sandbox.launch import supervisor
+    from jupyter_valet.sandbox.launch.addresses import Loopback
+
     theirs.close()
     _, received, _, _ = socket.recv_fds(ours, 1, 1)
     ours.close()
