@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from . import requests_form
 from .imports import imported
 from .route import Route, route
 
@@ -50,6 +49,8 @@ def _connections(requester: Any, found: Route) -> tuple[Any, Any]:
 
 
 def _authorize(session: Any, found: Route) -> None:
+    from . import requests_form
+
     shared = requests_form.adapter(found)
     for origin in found.origins:
         session.mount(f"{origin}/", shared)
