@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from granting import allow
 from local_server import LocalServer
 from upstream_world import JANE, UpstreamWorld, upstream_world
 
@@ -128,7 +129,8 @@ async def connected(world: UpstreamWorld, hostile: Hostile) -> UpstreamWorld:
     with pytest.raises(NeedsAuthorization):
         await world.call("up_connect")
     tokens = TokenSet(Secret(CANARY), None, None, frozenset())
-    world.connections.store("jane", world.profiles["up"], tokens, Account("up", "up"))
+    made = world.connections.store("jane", world.profiles["up"], tokens, Account("up", "up"))
+    allow(world.consent.desk.policy, JANE, made)
     await world.connected()
     hostile.requests.clear()
     return world
@@ -422,8 +424,10 @@ NONSENSE = [b"", b"{", b"[]", b'{"jsonrpc":"2.0"}', b"<html>"]
 
 @pytest.mark.parametrize("body", NONSENSE)
 async def test_an_answer_that_is_none_ends_the_call(
-    connected: UpstreamWorld, hostile: Hostile, body: bytes
+    connected: UpstreamWorld, hostile: Hostile, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """L19: its text is in no error of ours, and in no line of the log, the SDK's either."""
+
     async def nonsense(request: Any, message: Any) -> web.Response:
         return web.Response(body=body, content_type="application/json")
 
@@ -431,6 +435,7 @@ async def test_an_answer_that_is_none_ends_the_call(
     outcome = await connected.call("up_take")
     assert outcome.error is not None
     assert "html" not in str(outcome.error)
+    assert [record for record in caplog.records if record.name.startswith("mcp.client")] == []
 
 
 async def test_an_answer_to_something_else_is_waited_out(

@@ -33,7 +33,7 @@ async def test_a_program_has_a_folder_of_its_own_and_a_bare_environment(
     """BP-17, BP-21: nothing of the broker's environment but what finds programs and the home."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for it")
     async with upstream_world(tmp_path, {"prog": program(env={"MODE": "test"})}) as world:
-        await world.call("prog_connect")
+        await world.connected("prog")
         where = await world.call("prog_where")
         assert where.data == str(tmp_path / "programs/prog")
         names = (await world.call("prog_environment")).data
@@ -46,7 +46,7 @@ async def test_a_program_has_a_folder_of_its_own_and_a_bare_environment(
 
 async def test_a_program_that_dies_is_started_again_for_the_next_call(tmp_path: Path) -> None:
     async with upstream_world(tmp_path, {"prog": program()}) as world:
-        await world.call("prog_connect")
+        await world.connected("prog")
         with pytest.raises(ValetError) as died:
             await world.call("prog_die")
         assert died.value.code == "program_failed"
@@ -59,7 +59,7 @@ async def test_a_command_that_there_is_not_is_told_with_its_log(tmp_path: Path) 
     async with upstream_world(tmp_path, {"prog": {"command": "no-such-program-xyz"}}) as world:
         for _ in range(2):
             with pytest.raises(ValetError) as missing:
-                await world.call("prog_connect")
+                await world.signed_in_call("prog_connect")
             assert missing.value.code == "program_failed"
     assert "no-such-program" in (tmp_path / "programs/prog" / LOG).read_text()
 
@@ -86,7 +86,7 @@ def test_a_program_that_keeps_ending_is_started_later_and_later(tmp_path: Path) 
 async def test_a_program_ends_with_the_broker_s_services(tmp_path: Path) -> None:
     note = tmp_path / "pids"
     async with upstream_world(tmp_path, {"prog": program(str(note))}) as world:
-        await world.call("prog_connect")
+        await world.connected("prog")
         pid = int(note.read_text().split()[0])
         assert not _gone(pid)
     assert _gone(pid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,12 @@ def answering(server: UpstreamServer, *content: Any, **more: Any) -> None:
         return CallToolResult(content=list(content), **more)
 
     server.handlers["echo-Back"] = answer
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - a test may look
+            await asyncio.sleep(0.01)
 
 
 async def test_until_it_is_read_a_server_has_the_one_tool_that_connects(
@@ -239,7 +245,9 @@ async def test_a_change_that_the_server_announces_is_read(
         while not told:
             await server.announce()
             await asyncio.sleep(0.05)
-    await world.source.refresh(JANE)
+    told.clear()
+    await world.source.refresh(JANE)  # who shows the list does not wait, and is told again
+    await until(lambda: bool(told))
     assert [t.name for t in world.source.listed(JANE)] == ["up_echo_back", "up_second"]
 
 
@@ -255,7 +263,7 @@ async def test_a_list_is_good_for_as_long_as_its_server_says(tmp_path: Path) -> 
             assert server.lists == 1
             world.clock.ahead = 3_700
             await world.source.refresh(JANE)
-            assert server.lists == 2
+            await until(lambda: server.lists == 2)
 
 
 async def test_a_big_server_is_found_by_search_and_does_not_drown_the_list(

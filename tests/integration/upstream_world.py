@@ -22,7 +22,7 @@ from jupyter_valet.broker.oauth import OAuthClient, Profile
 from jupyter_valet.broker.policy.access import Access
 from jupyter_valet.broker.upstream.assembly import upstreams
 from jupyter_valet.broker.upstream.source import Upstreams
-from jupyter_valet.broker.vault import open_vault
+from jupyter_valet.broker.vault import Vault, open_vault
 
 ORIGIN = "http://127.0.0.1:8888/user/jane/"
 JANE = Caller("jane", "k1", "a.ipynb", ORIGIN)
@@ -32,15 +32,20 @@ class UpstreamWorld:
     """What a test holds."""
 
     def __init__(
-        self, source: Upstreams, consent: Consent, transactions: Transactions, browser: Browser
+        self,
+        source: Upstreams,
+        consent: Consent,
+        vault: Vault,
+        transactions: Transactions,
+        browser: Browser,
     ) -> None:
         self.source = source
         self.consent = consent
-        self.connections = consent.connections
-        self.profiles = consent.profiles
+        self.connections = consent.desk.connections
+        self.profiles = consent.desk.profiles
         self.transactions = transactions
         self.browser = browser
-        self.vault = consent.vault
+        self.vault = vault
         self.events: list[dict[str, Any]] = []
         self.clock = Clock()
 
@@ -77,11 +82,16 @@ class UpstreamWorld:
         )
         where = {"transaction": transaction.id, "principal": caller.principal, "origin": ORIGIN}
         facts = await self.consent.open(where)
-        assert facts["step"] == "consent", facts
+        assert facts["step"] in ("consent", "use"), facts
         sent = await self.consent.approve({**where, "nonce": facts["nonce"]})
+        if not sent["location"]:
+            return self._ended(transaction, caller)
         query = await self.browser.sign_in(sent["location"], facts["redirect_uri"])
         answer = {"provider": needs.provider, "query": query, "binding": sent["binding"]}
         await self.consent.callback({**where, **answer})
+        return self._ended(transaction, caller)
+
+    def _ended(self, transaction: Transaction, caller: Caller) -> Transaction:
         write_too(self.consent.desk.policy, caller)
         ended = self.transactions.get(transaction.id)
         assert ended is not None
@@ -148,7 +158,7 @@ async def upstream_world(
             folder=folder / "programs",
             clock=clock,
         ) as source:
-            world = UpstreamWorld(source, consent, transactions, browser)
+            world = UpstreamWorld(source, consent, vault, transactions, browser)
             world.events = events
             world.clock = clock
             yield world

@@ -49,7 +49,7 @@ class Holdings:
         Raises `ValetError` ("unknown_provider", "bad_request", "too_many_sign_ins").
         """
         profile = self.profiles.get(asked.provider)
-        if profile is None:
+        if profile is None or not profile.visible_to(caller.principal):
             raise ValetError("unknown_provider", provider=asked.provider)
         if not profile.may_ask(asked.scopes):
             raise ValetError("bad_request", what="a scope is not one that can be asked for")

@@ -126,6 +126,7 @@ class Routes:
                 return self.services.status(caller).to_json()
             case "POST", ["connect"]:
                 asked = self._connect_request()
+                await self.services.upstreams.found(self.request.caller, asked.provider)
                 return self.services.holdings.connect(self.request.caller, asked).to_json()
             case "GET", ["connections"]:
                 mine = self.services.holdings.mine(self.request.caller)

@@ -34,6 +34,7 @@ from .oauth import OAuthClient, Profile, profiles
 from .policy import Digests, Grants, Policy
 from .policy.access import Access
 from .toolsets import toolsets
+from .upstream import Upstreams, upstreams
 from .vault import Vault
 
 SERVER_NAME = "jupyter-valet"
@@ -53,6 +54,7 @@ class Services:
     policy: Policy
     calls: Calls
     functions: Functions
+    upstreams: Upstreams
     consent: Consent
     endpoint: Endpoint
     forward: Forward
@@ -70,6 +72,11 @@ class Services:
         """What notebooks hold of their person's connections."""
         return Holdings(self.profiles, self.connections, self.transactions, self.policy, self.view)
 
+    def _providers(self, caller: Caller) -> set[str]:
+        """Return the names that `%connect` knows for this caller."""
+        known = {p.name for p in self.profiles.values() if p.visible_to(caller.principal)}
+        return known | {s.name for s in self.upstreams.directory.all(caller.principal)}
+
     def status(self, caller: Caller) -> StatusView:
         """Return what `%valet` prints, with the level that holds for the kernel that asks."""
         name, words = self.policy.levels(caller.isolation)
@@ -79,7 +86,7 @@ class Services:
             level_words=words,
             vault="unlocked",
             key_source=self.vault.key_source_words,
-            providers=sorted(self.profiles),
+            providers=sorted(self._providers(caller)),
             toolsets=sorted({tool.toolset for tool in self.calls.catalogue.everything(caller)}),
             connections_url=caller.origin + PAGE_CONNECTIONS,
         )
@@ -140,7 +147,23 @@ async def build(
         {t.provider: ScopeHeaders(t.granted_header, t.accepted_header) for t in sets},
     )
     try:
-        async with endpoint:
+        async with (
+            endpoint,
+            upstreams(
+                vault,
+                audit,
+                oauth,
+                connections,
+                access,
+                known,
+                start.mcp_servers,
+                taken={t.name for t in sets},
+                folder=Path(start.state_dir) / "programs",
+            ) as upstream,
+        ):
+            upstream.on_change = catalogue.changed
+            catalogue.add(upstream)
+            catalogue.before_listing(upstream.refresh)
             services = Services(
                 vault,
                 audit,
@@ -152,6 +175,7 @@ async def build(
                 policy,
                 calls,
                 functions,
+                upstream,
                 consent,
                 endpoint,
                 forward,

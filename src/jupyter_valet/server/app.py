@@ -54,6 +54,10 @@ class ValetExtension(ExtensionApp):
     providers = Dict(help="Provider profiles of your own, by name; see docs/providers.md.").tag(
         config=True
     )
+    mcp_servers = Dict(
+        help="MCP servers whose tools stand beside the others, by name, such as "
+        "`{'linear': {'url': 'https://mcp.linear.app/mcp'}}`; see docs/upstream.md."
+    ).tag(config=True)
     egress_limits = Dict(
         help="What requests that a notebook writes itself may take: bytes, seconds, and how many "
         "at a time; see docs/clients.md."
@@ -130,6 +134,7 @@ class ValetExtension(ExtensionApp):
             key_source=self.key_source,
             public_origin=self.public_origin,
             providers=self.providers,
+            mcp_servers=self.mcp_servers,
             demo=self.demo,
             broker_command=self.broker_command,
             withheld_variables=self.withheld_variables,

@@ -86,6 +86,8 @@ class StartParams(_View):
     """`auto`, `keyring`, `passphrase` or `file`."""
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider profiles of the user's own, by name, in the form of docs/providers.md."""
+    mcp_servers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """MCP servers whose tools are listed beside ours, by name, in the form of docs/upstream.md."""
     demo_issuer: str = ""
     """Issuer URL of the embedded demo provider, when it runs."""
     egress_limits: dict[str, Any] = field(default_factory=dict)
@@ -131,8 +133,8 @@ class PageFacts(_View):
 
     `step` says which page it is: `level` (a box to tick, since the kernel is less isolated than the
     person wanted), `consent` (sign in with the provider), `client` (the person's OAuth app is not
-    known yet: form with client id and secret), `api_key` (form), `grant` (which connection, and
-    what of it), `approval` (one write), `final`.
+    known yet: form with client id and secret), `api_key` (form), `use` (a server that wants no
+    sign-in), `grant` (which connection, and what of it), `approval` (one write), `final`.
     """
 
     step: str
@@ -141,7 +143,8 @@ class PageFacts(_View):
     provider: str
     provider_title: str
     provider_host: str
-    """Host of the authorization endpoint or of the API that the key is for."""
+    """Host of the authorization endpoint or of the API that the key is for; of a program its
+    command."""
     reason: str
     notebook: str
     redirect_uri: str
@@ -150,6 +153,8 @@ class PageFacts(_View):
     scopes: list[ScopeView] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
     """Accounts that are already connected, for information."""
+    program: str = ""
+    """The whole command, where what is asked about is a program on the server's machine (BP-17)."""
     client_id: str = ""
     register_url: str = ""
     """Where the person registers an OAuth app at the provider, or finds their keys."""

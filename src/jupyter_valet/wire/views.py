@@ -56,6 +56,8 @@ class Kind(StrEnum):
 
     SIGN_IN = "sign_in"
     API_KEY = "api_key"
+    USE = "use"
+    """A server that lets anybody in may be used."""
     GRANT = "grant"
     """This notebook may use a connection that is there."""
     APPROVAL = "approval"
@@ -64,7 +66,7 @@ class Kind(StrEnum):
     @property
     def gates_a_connection(self) -> bool:
         """Whether a connection comes out of it, rather than leave to use one."""
-        return self in (self.SIGN_IN, self.API_KEY)
+        return self in (self.SIGN_IN, self.API_KEY, self.USE)
 
 
 def question(kind: str, title: str) -> str:
@@ -75,6 +77,7 @@ def question(kind: str, title: str) -> str:
 _QUESTIONS: dict[str, str] = {
     Kind.SIGN_IN: "The sign-in to {title}",
     Kind.API_KEY: "The question for a key of {title}",
+    Kind.USE: "The question whether to use {title}",
     Kind.GRANT: "The grant for {title}",
     Kind.APPROVAL: "The approval of a write to {title}",
 }
@@ -171,7 +174,8 @@ class ConnectionView(_View):
     reason: str = ""
     """Why it is not active, in words."""
     kind: str = "oauth"
-    """`oauth`, or `api_key`: a key that the person typed, which only they can revoke."""
+    """`oauth`, `api_key`: a key that the person typed, which only they can revoke, or `open`: leave
+    to use what wants no credential."""
     grants: list[GrantView] = field(default_factory=list)
     """Which notebooks may use it; a kernel is told of its own only."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..kernels import Caller
 from .source import Source, UnknownTool
@@ -11,6 +11,9 @@ from .tool import Tool
 Listener = Callable[[Caller | None], None]
 """Told that the list has changed: for one caller, or for all (None)."""
 
+Prepare = Callable[[Caller], Awaitable[None]]
+"""Brings what is known of a caller's tools up to date, as far as that is quick."""
+
 
 class Catalogue:
     """Asks its sources in order; of two tools of one name the earlier source's is the tool."""
@@ -18,6 +21,7 @@ class Catalogue:
     def __init__(self, *sources: Source) -> None:
         self._sources = list(sources)
         self._listeners: list[Listener] = []
+        self._preparing: list[Prepare] = []
         self._joined: dict[tuple[int, ...], tuple[Sequence[Sequence[Tool]], Sequence[Tool]]] = {}
 
     def add(self, source: Source) -> None:
@@ -39,7 +43,32 @@ class Catalogue:
 
     def everything(self, caller: Caller) -> Sequence[Tool]:
         """Return every tool the caller may find; the same object until something changes."""
-        return self._join([source.everything(caller) for source in self._sources])
+        return self._join(self.parts(caller))
+
+    def before_listing(self, prepare: Prepare) -> None:
+        """Await `prepare` before a client is shown its list; it takes its time into account."""
+        self._preparing.append(prepare)
+
+    async def prepare(self, caller: Caller) -> None:
+        """Let sources that learn of their tools from elsewhere do so."""
+        for prepare in self._preparing:
+            await prepare(caller)
+
+    def whole(self, caller: Caller) -> Sequence[Tool]:
+        """Return what is listed and all that is not; the same object until something changes."""
+        return self._join([self.listed(caller), *self.parts(caller)])
+
+    def parts(self, caller: Caller) -> list[Sequence[Tool]]:
+        """Return what `everything` has, source by source; each the same object until it changes."""
+        return [source.everything(caller) for source in self._sources]
+
+    def hides(self, caller: Caller) -> bool:
+        """Tell whether there are tools that `tools/list` does not show."""
+        return any(
+            len(source.everything(caller)) > len(source.listed(caller))
+            for source in self._sources
+            if source.everything(caller)
+        )
 
     def on_change(self, listener: Listener) -> None:
         """Call `listener` whenever tools come or go."""

@@ -100,6 +100,13 @@ def from_record(record: Record, last_used_at: float = 0.0) -> Connection:
     )
 
 
+def _places(connection: Connection, profile: Profile | None) -> list[str]:
+    """Return the hosts that the credential may go to; a program has none."""
+    if profile is not None and profile.program:
+        return []
+    return [str(origin) for origin in connection.origins]
+
+
 @lru_cache(maxsize=256)
 def _origins(texts: tuple[str, ...]) -> tuple[Origin, ...]:
     """Parse once what every call looks up again."""
@@ -117,7 +124,7 @@ def view(connection: Connection, profile: Profile | None) -> ConnectionView:
         account_id=connection.account.id,
         account=connection.account.label,
         scopes=sorted(scopes),
-        origins=[str(origin) for origin in connection.origins],
+        origins=_places(connection, profile),
         created_at=connection.created_at,
         last_used_at=connection.last_used_at,
         status=connection.status if current else NEEDS_LOGIN,

@@ -38,6 +38,7 @@ class ConnectionsPage:
                     "redirect_uri": redirect_uri(params["origin"], p.name),
                 }
                 for p in self.desk.profiles.values()
+                if p.visible_to(principal)
             ],
             "waiting": [self._waiting(transaction) for transaction in waiting],
             "nonce": self.nonces.setdefault(principal, secrets.token_urlsafe(32)),

@@ -37,6 +37,7 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         label_is_user=profile.keyed and api_keys.user_is_typed(profile),
         client_id=app.client_id if app else profile.public_client_id,
         register_url=profile.register_url,
+        program=profile.program,
         error=transaction.error,
         access=transaction.access,
         choices=_choices(desk, transaction, profile, held),
@@ -82,6 +83,8 @@ def _step(desk: Desk, transaction: Transaction, profile: Profile, app: OAuthApp 
         return "api_key"
     if desk.low(transaction):
         return "level"
+    if profile.open:
+        return "use"
     return "consent" if app is not None or desk.connections.registers(profile) else "client"
 
 

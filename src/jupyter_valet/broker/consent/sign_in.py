@@ -13,7 +13,16 @@ from ...wire.errors import ValetError
 from ...wire.views import TransactionState
 from ..connections import Connection, Probes
 from ..elicitation import Transaction
-from ..oauth import CallbackRefused, OAuthApp, OAuthClient, OAuthRefused, Pending, Profile, TokenSet
+from ..oauth import (
+    Account,
+    CallbackRefused,
+    OAuthApp,
+    OAuthClient,
+    OAuthRefused,
+    Pending,
+    Profile,
+    TokenSet,
+)
 from ..secret import Secret
 from ..vault import Vault
 from .desk import Desk, digest, same
@@ -37,13 +46,16 @@ class SignIn:
     async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
         """Begin at the provider: only now do `state`, PKCE and the browser binding exist (BP-06).
 
-        Returns where to send the browser and the value of the binding cookie. Raises `ValetError`,
+        Returns where to send the browser and the value of the binding cookie; neither, when there
+        is nowhere to go. Raises `ValetError`,
         also ("level_not_accepted") for a level that the person was to agree to first.
         """
         transaction = self.desk.pressed(params)
         if self.desk.low(transaction):
             raise ValetError("level_not_accepted")
         profile = self.desk.profile(transaction)
+        if profile.open:
+            return self._use(transaction, profile)
         await self.probe(transaction, profile)
         redirect = redirect_uri(params["origin"], profile.name)
         app = await self.desk.connections.obtain_app(profile, redirect)
@@ -63,6 +75,15 @@ class SignIn:
             raise ValetError("page_out_of_date")
         self.desk.record("transaction.approved", transaction)
         return {"location": url, "binding": binding}
+
+    def _use(self, transaction: Transaction, profile: Profile) -> dict[str, Any]:
+        """Make the connection to a server that lets anybody in; there is nowhere to go first."""
+        nothing = TokenSet(Secret(""), None, None, frozenset())
+        account = Account(id=profile.sole_account, label=profile.sole_account)
+        connection = self.desk.connections.store(transaction.principal, profile, nothing, account)
+        self.desk.record("connection.made", transaction, connection)
+        self.complete(transaction, connection, nothing)
+        return {"location": "", "binding": ""}
 
     async def callback(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take the provider's answer, exactly once, and make the connection (RFC 6749 §4.1.2).

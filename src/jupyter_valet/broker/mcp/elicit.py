@@ -269,6 +269,7 @@ class _Leg:
 _MESSAGES = {
     Kind.SIGN_IN: "Sign in at {title}.",
     Kind.API_KEY: "Enter a key for {title}.",
+    Kind.USE: "May {title} be used?",
     Kind.GRANT: "May this notebook use {title}?",
     Kind.APPROVAL: "May this be written to {title}?",
 }

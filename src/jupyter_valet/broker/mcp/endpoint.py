@@ -16,10 +16,13 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import (
     CallToolRequestParams,
     CallToolResult,
+    DiscoverResult,
     InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
+    RequestParams,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from ..._version import __version__
 from ...wire.routes import LONG_POLL_SECONDS
@@ -35,6 +38,7 @@ from .elicit import HOLD, Asking
 from .exchange import of_sdk
 from .handlers import Handlers
 from .inbound import is_single, read
+from .instructions import instructions
 from .presence import PRESENCE, Presence, Watched
 from .single import Singles
 from .state import boundary
@@ -45,13 +49,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 NAME = "jupyter-valet"
 
-INSTRUCTIONS = (
-    "Tools for the accounts of the person in front of this notebook. A tool whose account is not "
-    "signed in asks the person; wait for the result of that same call and do not retry. You never "
-    "see or need a password, key or token. An error that starts with `authorization_required` "
-    "means that the person must act first."
-)
-
 _calling: ContextVar[Caller] = ContextVar("calling")
 """Who makes the request at hand, where the SDK passes no context."""
 
@@ -59,7 +56,24 @@ _HOSTS = ["127.0.0.1:*", "localhost:*", "[::1]:*"]
 
 
 class _Server(Server[Any]):
-    """The SDK's server, which says on 2025-11-25, too, that the list of tools may change."""
+    """The SDK's server, which tells each caller what it should know.
+
+    On 2025-11-25, too, that is that the list of tools may change.
+    """
+
+    def __init__(self, words: Callable[[], str], **how: Any) -> None:
+        super().__init__(NAME, version=__version__, **how)
+        self._words = words
+        self.add_request_handler("server/discover", RequestParams, self._discover)
+
+    async def _discover(
+        self, context: ServerRequestContext[Any, Any], params: RequestParams | None
+    ) -> DiscoverResult:
+        return DiscoverResult(
+            supported_versions=list(MODERN_PROTOCOL_VERSIONS),
+            capabilities=self.get_capabilities(protocol_version=context.protocol_version),
+            instructions=self._words(),
+        )
 
     def create_initialization_options(
         self,
@@ -68,7 +82,10 @@ class _Server(Server[Any]):
         extensions: dict[str, dict[str, Any]] | None = None,
     ) -> InitializationOptions:
         told = notification_options or NotificationOptions(tools_changed=True)
-        return super().create_initialization_options(told, experimental_capabilities, extensions)
+        options = super().create_initialization_options(
+            told, experimental_capabilities, extensions
+        )
+        return options.model_copy(update={"instructions": self._words()})
 
 
 class Endpoint:
@@ -94,17 +111,15 @@ class Endpoint:
         self._handlers = Handlers(asking)
         self._changes = Changes(calls.catalogue)
         sealing = boundary(vault)
-        server = self._server(sealing)
+        server = self._server(calls, sealing)
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
         self._singles = Singles(self._handlers, sealing, server.server_info_stamp)
         self._stack = AsyncExitStack()
 
-    def _server(self, sealing: RequestStateBoundary) -> Server[Any]:
+    def _server(self, calls: Calls, sealing: RequestStateBoundary) -> Server[Any]:
         server = _Server(
-            NAME,
-            version=__version__,
-            instructions=INSTRUCTIONS,
+            lambda: instructions(calls.catalogue.hides(_calling.get())),
             # Without it the SDK walks tools/list on every call.
             get_tool_input_schema=lambda name: self._handlers.schema(_calling.get(), name),
             on_list_tools=self._list_tools,
@@ -161,7 +176,9 @@ class Endpoint:
         self, context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
         self._changes.listed(context)
-        return self._handlers.list_tools(of_sdk(context).caller)
+        caller = of_sdk(context).caller
+        await self._handlers.prepare(caller)
+        return self._handlers.list_tools(caller, params)
 
     async def _call_tool(
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams

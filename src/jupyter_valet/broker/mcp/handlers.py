@@ -16,17 +16,20 @@ from mcp_types import (
     CallToolResult,
     InputRequiredResult,
     ListToolsResult,
+    PaginatedRequestParams,
 )
 
 from ...wire.errors import ValetError
+from ...wire.mcp import LIST_ALL, META_LIST
 from ..catalogue import Tool, UnknownTool
 from ..control import describe
 from ..kernels import Caller
 from .elicit import Asking, call_tool
 from .exchange import Exchange
 from .kept import Kept
+from .listing import Pages
 from .presence import Gone
-from .results import failure, listed
+from .results import failure
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +44,25 @@ class Handlers:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._lists: Kept[Sequence[Tool], ListToolsResult] = Kept(LISTS)
+        self._lists: Kept[Sequence[Tool], Pages] = Kept(LISTS)
         self._schemas: Kept[Tool, dict[str, Any] | None] = Kept(_SCHEMAS)
 
-    def list_tools(self, caller: Caller) -> ListToolsResult:
-        """Answer `tools/list`; the same object until something changes for `caller`."""
-        tools = self._asking.calls.tools(caller)
-        return self._lists.of(tools, lambda: ListToolsResult(tools=listed(tools)))
+    async def prepare(self, caller: Caller) -> None:
+        """Bring the list for `caller` up to date, before `list_tools`."""
+        await self._asking.calls.catalogue.prepare(caller)
+
+    def list_tools(self, caller: Caller, params: PaginatedRequestParams | None) -> ListToolsResult:
+        """Answer `tools/list`; the same object until something changes for `caller`.
+
+        A client that asks for it gets what else there is, too (`wire.mcp.META_LIST`). Raises
+        `MCPError` for a bad cursor.
+        """
+        catalogue = self._asking.calls.catalogue
+        meta = dict(params.meta or {}) if params else {}
+        whole = meta.get(META_LIST) == LIST_ALL
+        tools = catalogue.whole(caller) if whole else catalogue.listed(caller)
+        pages = self._lists.of(tools, lambda: Pages(tools))
+        return pages.page(params.cursor if params else None)
 
     async def call_tool(
         self, exchange: Exchange, params: CallToolRequestParams

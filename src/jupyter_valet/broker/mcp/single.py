@@ -23,6 +23,7 @@ from mcp_types import (
     CallToolResult,
     ErrorData,
     ListToolsResult,
+    PaginatedRequestParams,
     Result,
     TextContent,
 )
@@ -62,6 +63,7 @@ class Singles:
     async def _answer(self, inbound: Inbound, single: _Single) -> None:
         try:
             if inbound.method == "tools/list":
+                await self._handlers.prepare(single.caller)
                 result = self._list(inbound, single.caller)
             else:
                 result = await self._call(inbound, single)
@@ -76,7 +78,8 @@ class Singles:
 
     def _list(self, inbound: Inbound, caller: Caller) -> bytes:
         """Return the list in JSON, which is made once: there may be thousands of tools."""
-        tools = self._handlers.list_tools(caller)
+        params = cast(PaginatedRequestParams, inbound.params)
+        tools = self._handlers.list_tools(caller, params)
         return self._lists.of(tools, lambda: self._wire(inbound, tools))
 
     async def _call(self, inbound: Inbound, single: _Single) -> bytes:

@@ -80,7 +80,8 @@ class Profile:
     title: str
     issuer: str
     origins: tuple[Origin, ...]
-    kind: Literal["oauth", "api_key"] = "oauth"
+    kind: Literal["oauth", "api_key", "open"] = "oauth"
+    """`open`: it lets anybody in, so a connection is the person's leave and holds no credential."""
     placement: Placement = BEARER
     """Where in a request the credential goes."""
     denied: tuple[str, ...] = ()
@@ -125,6 +126,10 @@ class Profile:
     loopback: bool = False
     """Whether all of it is on this machine; otherwise none of it may be (BP-10, BP-11)."""
     quirks: Quirks = Quirks()
+    program: str = ""
+    """The whole command, where it is a program that runs on this machine (BP-17)."""
+    principal: str = ""
+    """Who alone may use it; empty: everybody."""
     configured: bool = False
     """Whether it came from the person's configuration rather than from this package."""
 
@@ -132,6 +137,15 @@ class Profile:
     def keyed(self) -> bool:
         """Whether it takes an API key rather than a sign-in."""
         return self.kind == "api_key"
+
+    @property
+    def open(self) -> bool:
+        """Whether it wants no credential."""
+        return self.kind == "open"
+
+    def visible_to(self, principal: str) -> bool:
+        """Tell whether this person may know of it."""
+        return self.principal in ("", principal)
 
     @property
     def never(self) -> Denied:
@@ -162,8 +176,11 @@ class Profile:
     def provider_host(self) -> str:
         """Host that the browser will be sent to, or of the issuer when that is discovered.
 
-        With its port unless that is the usual one: on one machine the port tells who answers.
+        With its port unless that is the usual one: on one machine the port tells who answers. Of a
+        program its command.
         """
+        if self.program:
+            return self.program
         origin, _ = split_url(self.authorization_endpoint or self.issuer)
         return str(origin).partition("://")[2]
 
@@ -185,8 +202,7 @@ class Profile:
             sorted(map(str, self.origins)),
             self.loopback,
         ]
-        if self.resource:
-            where.append(self.resource)
+        where += [text for text in (self.resource, self.program) if text]
         if self.keyed:
             where.append(repr(self.placement))
         if self.reads:

@@ -203,8 +203,11 @@ class Access:
         missing: str = "",
     ) -> NeedsAuthorization:
         asked = self._connections.scopes_to_ask(caller.principal, profile, scopes)
-        kind = Kind.API_KEY if profile.keyed else Kind.SIGN_IN
+        kind = _KINDS[profile.kind]
         return NeedsAuthorization(profile.name, asked, _reason(use, why), missing, kind)
+
+
+_KINDS = {"oauth": Kind.SIGN_IN, "api_key": Kind.API_KEY, "open": Kind.USE}
 
 
 def _reason(use: Use, why: str) -> str:

@@ -51,13 +51,13 @@ _LONGEST_WAIT = 5.0
 
 @dataclass(frozen=True)
 class Visit:
-    """A caller at a server, for one use: with a connection, where the server wants one."""
+    """A caller at a server, for one use, with the connection that the gate found."""
 
     caller: Caller
     server: Server
     use: Use
-    profile: Profile | None = None
-    connection: Connection | None = None
+    profile: Profile
+    connection: Connection
 
 
 class Visits:
@@ -88,7 +88,7 @@ class Visits:
     async def call(self, server: Server, tool: UpstreamTool, call: Call) -> ToolOutcome:
         """Run a tool.
 
-        Raises `NeedsAuthorization` when the person must act first, `ValetError` for what goes wrong
+        Raises `Needs` when the person must act first, `ValetError` for what goes wrong
         on the way. Cancelling it cancels the call at the server.
         """
         visit = await self.admitted(call.caller, server, self._reach.use(server, tool, call))
@@ -113,10 +113,8 @@ class Visits:
             ) from None
 
     async def admitted(self, caller: Caller, server: Server, use: Use) -> Visit:
-        """Pass the gate. Raises `NeedsAuthorization`, and as `Directory.profile` does."""
+        """Pass the gate. Raises `Needs`, and as `Directory.profile` does."""
         profile = await self._directory.profile(server)
-        if profile is None:
-            return Visit(caller, server, use)
         connection = self._access.connection(caller, profile, use)
         return Visit(caller, server, use, profile, connection)
 
@@ -133,7 +131,6 @@ class Visits:
             except Refused as refused:
                 raise await self._meaning(visit, refused) from None
             except NeedsLogin as needs:
-                assert visit.profile is not None
                 raise self._sign_in(visit, visit.profile, needs.reason) from None
             except Withheld:
                 self._reflected(visit)
@@ -141,8 +138,9 @@ class Visits:
         raise AssertionError("the second attempt returns or raises")
 
     async def _once(self, visit: Visit, request: Callable[[Session], Awaitable[_T]]) -> _T:
-        way = Way(visit.server, _sharer(visit), self._credential(visit), self._placement(visit))
-        key = (visit.server, _sharer(visit), visit.connection.id if visit.connection else "")
+        placement = visit.profile.placed(visit.connection.account.label)
+        way = Way(visit.server, _sharer(visit), self._credential(visit), placement)
+        key = (visit.server, _sharer(visit), visit.connection.id)
         async with self._sessions.lease(key, lambda: self._reach.session(way)) as session:
             try:
                 return await request(session)
@@ -152,18 +150,13 @@ class Visits:
 
     def _credential(self, visit: Visit) -> Any:
         connection = visit.connection
-        if connection is None:
+        if visit.profile.open:
             return None
 
         async def current(rejected: Secret | None) -> Secret:
             return await self._connections.access_token(connection, rejected=rejected)
 
         return current
-
-    def _placement(self, visit: Visit) -> Any:
-        if visit.profile is None or visit.connection is None:
-            return Way.placement
-        return visit.profile.placed(visit.connection.account.label)
 
     # The rounds of a call --------------------------------------------------------------------
 
@@ -212,24 +205,22 @@ class Visits:
     async def _meaning(self, visit: Visit, refused: Refused) -> Exception:
         """Return what a 401 or 403 means: sign in, ask for more, or simply no."""
         server = visit.server
-        if server.keyed and visit.profile is not None and refused.status == 401:
-            self._refused(visit, "unauthorized")
-            return self._sign_in(visit, visit.profile, f"{server.words} refused the key")
         if refused.status == 401:
             self._refused(visit, "unauthorized")
+            if visit.profile.keyed:
+                return self._sign_in(visit, visit.profile, f"{server.words} refused the key")
             profile = await self._directory.refused(server, refused.challenge)
-            if profile is not None:
+            if not profile.open:
                 scopes = frozenset(refused.challenge.scopes)
                 return self._sign_in(visit, profile, f"{server.words} wants a sign-in", scopes)
         missing = frozenset(refused.challenge.scopes)
-        if visit.profile is None or visit.connection is None or not missing:
+        if refused.status == 401 or visit.profile.kind != "oauth" or not missing:
             return ValetError("upstream_error", provider=server.words, status=refused.status)
-        return self._step_up(visit, visit.profile, visit.connection, missing)
+        return self._step_up(visit, missing)
 
-    def _step_up(
-        self, visit: Visit, profile: Profile, connection: Connection, missing: frozenset[str]
-    ) -> Exception:
+    def _step_up(self, visit: Visit, missing: frozenset[str]) -> Exception:
         """Ask for the union of what there is and what is missing, a few times at most (CL-17)."""
+        profile, connection = visit.profile, visit.connection
         words = "; ".join(profile.words(scope) for scope in sorted(missing))
         self._refused(visit, "insufficient_scope")
         if missing <= connection.scopes or not self._may_step(visit):
@@ -246,36 +237,25 @@ class Visits:
     def _sign_in(
         self, visit: Visit, profile: Profile, why: str, scopes: frozenset[str] = frozenset()
     ) -> Exception:
-        if visit.connection is not None and visit.connection.made_under(profile):
+        if visit.connection.made_under(profile):
             scopes |= visit.connection.scopes
         return self._access.sign_in(visit.caller, profile, visit.use, scopes, why)
 
     # Audit -----------------------------------------------------------------------------------
 
     def _used(self, visit: Visit) -> None:
-        facts = {
-            "tool": visit.use.tool,
-            "kernel": visit.caller.kernel_id,
-            "notebook": visit.caller.notebook,
-        }
-        if visit.connection is not None:
-            self._connections.used(visit.connection, **facts)
-        else:
-            self._audit.record(
-                "upstream.called",
-                principal=visit.caller.principal,
-                provider=visit.server.name,
-                **facts,
-            )
+        self._connections.used(
+            visit.connection,
+            tool=visit.use.tool,
+            kernel=visit.caller.kernel_id,
+            notebook=visit.caller.notebook,
+        )
 
     def _reflected(self, visit: Visit) -> None:
         self._refused(visit, "response_withheld")
-        if visit.connection is not None:
-            self._connections.reflected(visit.connection)
+        self._connections.reflected(visit.connection)
 
     def _refused(self, visit: Visit, outcome: str) -> None:
-        if visit.connection is None:
-            return
         self._audit.record(
             "connection.refused",
             principal=visit.caller.principal,

@@ -113,21 +113,22 @@ class Directory:
         """Whether it is known how to be let in."""
         return name in self._facts
 
-    async def profile(self, server: Server) -> Profile | None:
+    async def profile(self, server: Server) -> Profile:
         """Return the provider of `server`, finding out about it first where needed.
 
-        None: it lets anybody in. Raises as `Discovery.look` does.
+        Raises as `Discovery.look` does.
         """
         if not server.url or server.keyed:
-            return self._profiles.get(server.name)
+            return self._profiles[server.name]
         async with self._turn(server):
             facts = self._facts.get(server.name)
             if facts is None or self._clock() > facts.found_at + GOOD_FOR:
+                # What is known goes on to be believed while the server does not answer.
                 with contextlib.suppress(ValetError) if facts else contextlib.nullcontext():
                     self._found(server, await self._discovery.look(server))
-        return self._profiles.get(server.name)
+        return self._profiles[server.name]
 
-    async def refused(self, server: Server, challenge: Challenge) -> Profile | None:
+    async def refused(self, server: Server, challenge: Challenge) -> Profile:
         """Find out again, because the server let us in no longer; return the provider then.
 
         Raises as `Discovery.look` does.
@@ -136,7 +137,7 @@ class Directory:
             if self._clock() > self._looked.get(server.name, 0.0) + PATIENCE:
                 self._looked[server.name] = self._clock()
                 self._found(server, await self._discovery.look(server, challenge))
-        return self._profiles.get(server.name)
+        return self._profiles[server.name]
 
     def _turn(self, server: Server) -> asyncio.Lock:
         return self._looking.setdefault(server.name, asyncio.Lock())
@@ -201,12 +202,8 @@ class Directory:
             )
 
     def _take(self, server: Server, facts: Facts) -> None:
-        made = profile(server, facts)
         self._facts[server.name] = facts
-        if made is None:
-            self._profiles.pop(server.name, None)
-        else:
-            self._profiles[server.name] = made
+        self._profiles[server.name] = profile(server, facts)
 
 
 def _added(name: str, meta: Mapping[str, Any]) -> Server:

@@ -74,7 +74,6 @@ class Discovery:
     async def _facts(self, server: Server, found: Resource, challenged: Challenge) -> Facts:
         unfinished = Facts(server.url, self._clock(), found.issuer, found.resource)
         made = profile(replace(server, key=None, key_env=""), unfinished)
-        assert made is not None  # it has an issuer
         endpoints = await self._oauth.endpoints(made)
         return Facts.of(server, found, endpoints, challenged.scopes, self._clock())
 

@@ -63,11 +63,11 @@ def _registers(endpoints: Endpoints) -> Registers:
     return "dynamic" if endpoints.registration else ""
 
 
-def profile(server: Server, facts: Facts) -> Profile | None:
-    """Return the provider that a connection to `server` is made at, None when it needs none."""
+def profile(server: Server, facts: Facts) -> Profile:
+    """Return the provider that a connection to `server` is made at."""
     if server.keyed:
         return _keyed(server)
-    return _signed_in(server, facts) if facts.issuer else None
+    return _signed_in(server, facts) if facts.issuer else _open(server)
 
 
 def _signed_in(server: Server, facts: Facts) -> Profile:
@@ -84,6 +84,7 @@ def _signed_in(server: Server, facts: Facts) -> Profile:
         sole_account=server.place,
         registers=facts.registers,
         loopback=server.loopback,
+        principal=server.principal,
         quirks=Quirks(offline_scope="offline_access"),
         configured=True,
     )
@@ -108,6 +109,23 @@ def _keyed(server: Server) -> Profile:
         issuer=str(origin),
         origins=(origin,),
         loopback=server.loopback,
+        program=server.command and server.place,
         configured=bool(server.url),
         **placed,  # type: ignore[arg-type]
+    )
+
+
+def _open(server: Server) -> Profile:
+    origin = server.origin if server.url else NOWHERE
+    return Profile(
+        name=server.name,
+        title=server.words,
+        kind="open",
+        issuer=str(origin),
+        origins=(origin,),
+        sole_account=server.place,
+        program=server.command and server.place,
+        principal=server.principal,
+        loopback=server.loopback,
+        configured=True,
     )

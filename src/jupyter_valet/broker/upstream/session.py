@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -45,6 +46,10 @@ from .schema import plain
 from .tools import MOST, Described
 from .transport import LARGEST_ANSWER
 from .troubles import Troubles
+
+for _name in ("mcp.client", "mcp.shared.jsonrpc_dispatcher"):
+    # Its messages quote what a server sent, and session ids; what matters is told by us (L19).
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 OPEN_SECONDS = 30.0
 CALL_SECONDS = 600.0

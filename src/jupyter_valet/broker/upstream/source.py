@@ -24,8 +24,8 @@ CONNECT = "connect"
 FEW = 40
 """Tools of one server that `tools/list` shows; of a server with more, search finds them."""
 
-READ_SECONDS = 8.0
-"""How long somebody who asks for the list waits for a server to be read."""
+READ_SECONDS = 3.0
+"""How long somebody who asks for the list waits for servers of which nothing is known."""
 
 
 _Part = tuple[Server, Sequence[UpstreamTool]]
@@ -161,6 +161,15 @@ class Upstreams:
 
     # Reading lists ---------------------------------------------------------------------------
 
+    async def found(self, caller: Caller, name: str) -> None:
+        """Find out about the server called `name`, if this caller may see one.
+
+        Raises as `Directory.profile` does.
+        """
+        server = self.directory.get(caller.principal, name)
+        if server is not None:
+            await self.directory.profile(server)
+
     async def read(self, caller: Caller, server: Server) -> None:
         """Read the list of `server` anew. Raises as `Visits.tools` does."""
         found, good_for = await self._visits.tools(caller, server)
@@ -170,16 +179,17 @@ class Upstreams:
     async def refresh(self, caller: Caller) -> None:
         """Read the lists that are old, of servers that this caller is let in to; ask nobody.
 
-        Returns when they are read, or after `READ_SECONDS`; what comes later changes the list.
+        Who asks for a list waits for those alone of which nothing is known, and not for long; what
+        comes later changes the list.
         """
-        old = [
-            server
-            for server in self.directory.all(caller.principal)
-            if self._listings.old(server, caller.principal)
-        ]
-        tasks = [self._in_background(caller, server) for server in old]
-        if tasks:
-            await asyncio.wait(tasks, timeout=READ_SECONDS)
+        unknown = []
+        for server in self.directory.all(caller.principal):
+            if self._listings.old(server, caller.principal):
+                task = self._in_background(caller, server)
+                if not self._listings.get(server, caller.principal).tools:
+                    unknown.append(task)
+        if unknown:
+            await asyncio.wait(unknown, timeout=READ_SECONDS)
 
     def _in_background(self, caller: Caller, server: Server) -> asyncio.Task[bool]:
         key = (server, caller.principal)
@@ -193,8 +203,9 @@ class Upstreams:
     async def _read_quietly(self, caller: Caller, server: Server) -> bool:
         try:
             await self.read(caller, server)
-        except (Needs, ValetError):
-            # Nobody asked for this server: it is read when somebody does, or some time later.
+        except Needs:
+            return False  # nobody asked for this server: it is read when somebody does
+        except ValetError:
             self._listings.postpone(server, caller.principal)
             return False
         return True
@@ -204,12 +215,6 @@ class Upstreams:
         principal, _, _ = sharer.rpartition("/")
         self._listings.outdated(server, principal)
         self.on_change(None)
-
-    def made_connection(self, principal: str, provider: str) -> None:
-        """Note that the person signed in: what was not readable may be readable now."""
-        server = self.directory.get(principal, provider)
-        if server is not None:
-            self._listings.outdated(server, principal)
 
     async def close(self) -> None:
         """End what is under way."""

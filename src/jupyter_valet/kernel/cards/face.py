@@ -44,6 +44,15 @@ _API_KEY = Words(
     "Declined. Nothing was shared.",
     "to enter the key, or to decline",
 )
+_USE = Words(
+    "Use {title}?",
+    "Look",
+    "Code in this notebook can call those of its tools that only read.",
+    "The page is open. Decide there.",
+    "{title} may be used.",
+    "Declined. Nothing was sent.",
+    "to see what it is, and to allow or decline it",
+)
 _GRANT = Words(
     "May this notebook use {title}?",
     "Choose",
@@ -74,6 +83,7 @@ _OTHER = Words(
 _WORDS: dict[str, Words] = {
     Kind.SIGN_IN: _SIGN_IN,
     Kind.API_KEY: _API_KEY,
+    Kind.USE: _USE,
     Kind.GRANT: _GRANT,
     Kind.APPROVAL: _APPROVAL,
 }

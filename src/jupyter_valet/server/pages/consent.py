@@ -13,7 +13,7 @@ from .base import SIGN_IN, IsolatedPage, isolated
 from .press import PostedForm, PressedPage
 from .words import ending, may_open
 
-_STEPS = ("level", "consent", "client", "api_key", "grant", "approval")
+_STEPS = ("level", "consent", "client", "api_key", "use", "grant", "approval")
 """Each has a template of its name; any other step is the last."""
 
 
@@ -42,7 +42,7 @@ class Connect(_SignIn):
         here = self.path_of(PAGE_CONNECT, transaction)
         return self.page(
             f"{facts.step}.html",
-            forms=facts.step != "consent",
+            forms=facts.step not in ("consent", "use"),
             facts=facts,
             here=here,
             origin=origin,
@@ -75,10 +75,12 @@ class Approve(_Pressed):
             nonce=press.nonce,
         )
         location = str(reply["location"])
+        if not location:  # nobody else is asked
+            return self.see_other(PAGE_DONE, transaction)
         if not may_open(location):
             raise ValetError("sign_in_failed", provider="the provider", what="its address is unfit")
         self._bind(location, str(reply["binding"]))
-        self.redirect(location, status=303)
+        return self.redirect(location, status=303)
 
     def _bind(self, location: str, value: str) -> None:
         self.set_cookie(

@@ -18,7 +18,11 @@ _STATES = {
     "expired": ("Too late", "The link was not used in time. Run the cell again to get a new one."),
     "failed": ("Not connected", ""),
 }
-_DONE = {"grant": ("Allowed", _GOES_ON), "approval": ("Approved", _GOES_ON)}
+_DONE = {
+    "use": ("Allowed", _GOES_ON),
+    "grant": ("Allowed", _GOES_ON),
+    "approval": ("Approved", _GOES_ON),
+}
 _UNFINISHED = ("Not finished yet", "The question is still open. Go back to the page that asked.")
 
 
