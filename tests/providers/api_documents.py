@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ def small(
 def compiled(document: Mapping[str, Any] | bytes, **how: Any) -> Compiled:
     """Compile as the toolset `t`."""
     return compile_document(document, name="t", **how)
+
+
+@lru_cache
+def known(name: str) -> Compiled:
+    """Return a real document, compiled once for all tests of a file; look at it, change nothing."""
+    return compiled(one(name), url="https://docs.example/openapi.json")
 
 
 def only(document: Mapping[str, Any], **how: Any) -> Tool:

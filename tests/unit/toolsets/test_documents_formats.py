@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from api_documents import compiled, every, google, one, only, public, sent, small
+from api_documents import compiled, every, known, one, only, sent, small
 
 from jupyter_valet.broker.egress import build
 from jupyter_valet.broker.toolsets import Tool
@@ -33,7 +33,7 @@ COUNTS = {
 @pytest.mark.parametrize("name", every())
 def test_every_operation_of_a_real_document_is_a_good_tool(name: str) -> None:
     """Its schema is one, its check compiles, and what it needs is known."""
-    made = compiled(one(name), url="https://docs.example/openapi.json")
+    made = known(name)
     for operation in made.toolset.operations:
         tool = Tool(made.toolset, operation)
         assert jsonschema_rs.meta.is_valid(tool.input_schema)
@@ -179,7 +179,7 @@ def test_answers_of_swagger_are_told_too() -> None:
 
 def test_slack_takes_its_token_from_nobody() -> None:
     """Its document has `token` in every query, header and form."""
-    made = compiled(public("slack-swagger2.json"))
+    made = known("slack-swagger2.json")
     for operation in made.toolset.operations:
         assert "token" not in {p.sent_as for p in operation.parameters}
     post = next(o for o in made.toolset.operations if o.name == "chat_post_message")
@@ -229,7 +229,7 @@ def test_a_path_item_may_be_elsewhere_in_the_document() -> None:
 
 def test_paths_with_a_fragment_are_several_operations_of_one_path() -> None:
     """Box's way around one operation for each method of a path."""
-    made = compiled(public("box-openapi3.json"))
+    made = known("box-openapi3.json")
     paths = {o.path for o in made.toolset.operations}
     assert not any("#" in path for path in paths)
     assert (
@@ -242,7 +242,7 @@ def test_paths_with_a_fragment_are_several_operations_of_one_path() -> None:
 
 
 def test_one_scope_of_many_is_enough_and_the_narrowest_is_asked_for() -> None:
-    made = compiled(google("calendar.v3"))
+    made = known("calendar.v3")
     listed = next(o for o in made.toolset.operations if o.name == "events_list")
     assert len(listed.alternatives) > 5
     assert all(len(need.scopes) == 1 for need in listed.alternatives)
@@ -267,13 +267,13 @@ def test_a_scope_that_shows_a_part_is_not_the_one_to_ask_for(
     document: str, operation: str, scope: str
 ) -> None:
     """`drive.file` and `gmail.metadata` are narrower, and the answers would be empty or refused."""
-    made = compiled(google(document))
+    made = known(document)
     found = next(o for o in made.toolset.operations if o.name == operation)
     assert found.scopes == {AUTH + scope}
 
 
 def test_discoverys_uploads_carry_metadata_and_media() -> None:
-    made = compiled(google("drive.v3"))
+    made = known("drive.v3")
     operation = next(o for o in made.toolset.operations if o.name == "files_create_upload")
     given = {"name": "a.txt", "media": "aGk=", "media_type": "text/plain"}
     Tool(made.toolset, operation).check(given)
@@ -291,7 +291,7 @@ def test_discoverys_uploads_carry_metadata_and_media() -> None:
 
 def test_members_that_a_method_needs_are_required() -> None:
     """Discovery says so on the member: `annotations.required`."""
-    made = compiled(google("gmail.v1"))
+    made = known("gmail.v1")
     send = next(o for o in made.toolset.operations if o.name == "users_messages_send")
     assert set(send.input_schema["required"]) == {"userId", "raw"}
 
@@ -327,18 +327,18 @@ def test_the_schemes_say_what_a_profile_needs() -> None:
 
 
 def test_the_schemes_of_real_documents() -> None:
-    train = compiled(public("train-travel-3.1.json"))
+    train = known("train-travel-3.1.json")
     assert train.schemes[0].scopes == {"read": "Read access", "write": "Write access"}
     assert train.toolset.operations[0].alternatives[0].schemes == ("OAuth2",)
-    slack = compiled(public("slack-swagger2.json"))
+    slack = known("slack-swagger2.json")
     assert slack.schemes[0].flows[0].token_url == "https://slack.com/api/oauth.access"
-    gmail = compiled(google("gmail.v1"))
+    gmail = known("gmail.v1")
     assert gmail.schemes[0].scopes[AUTH + "gmail.send"] == "Send email on your behalf"
-    assert compiled(one("github")).schemes == ()
+    assert known("github").schemes == ()
 
 
 def test_need_is_all_of_a_set() -> None:
-    made = compiled(public("slack-swagger2.json"))
+    made = known("slack-swagger2.json")
     history = next(o for o in made.toolset.operations if o.name == "conversations_list")
     assert history.alternatives == (
         Need(frozenset({"channels:read", "groups:read", "im:read", "mpim:read"}), ("slackAuth",)),

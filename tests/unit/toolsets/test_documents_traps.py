@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_documents import compiled, github, google, only, reason, sent, small
+from api_documents import compiled, known, only, reason, sent, small
 
 from jupyter_valet.broker.egress import build
 from jupyter_valet.broker.egress.origin import Origin
@@ -109,7 +109,7 @@ def test_wrong_arguments_are_named_before_anything_is_sent() -> None:
 
 def test_path_parameters_with_several_segments_keep_their_slashes() -> None:
     """68 of GitHub's."""
-    made = compiled(github())
+    made = known("github")
     tool = Tool(made.toolset, _named(made, "repos_get_content"))
     target = build(
         tool.source, tool.operation, {"owner": "o", "repo": "r", "path": "a b/c.md"}
@@ -172,7 +172,7 @@ def test_a_name_in_two_places_is_qualified_in_both() -> None:
 @pytest.mark.parametrize("name", ["compute.v1", "gmail.v1", "sheets.v4"])
 def test_names_never_clash_in_googles_documents(name: str) -> None:
     """110 operations of Compute have a name in path and body."""
-    for operation in compiled(google(name)).toolset.operations:
+    for operation in known(name).toolset.operations:
         names = [p.name for p in operation.parameters]
         assert len(set(names)) == len(names)
         assert all(each.isidentifier() and len(each) <= 64 for each in names)
@@ -247,7 +247,7 @@ def test_a_schema_that_holds_itself_is_named_and_not_unrolled() -> None:
 
 def test_gmails_message_holds_itself() -> None:
     """`MessagePart`."""
-    made = compiled(google("gmail.v1"))
+    made = known("gmail.v1")
     schema = Tool(made.toolset, _named(made, "users_messages_insert")).input_schema
     assert schema["$defs"]["MessagePart"]["properties"]["parts"]["items"] == {
         "$ref": "#/$defs/MessagePart"
@@ -288,7 +288,7 @@ def test_an_answer_is_asked_for_in_its_own_type(answers: Any, kind: str, accept:
 
 
 def test_github_pages_by_link() -> None:
-    made = compiled(github())
+    made = known("github")
     paging = _named(made, "issues_list_for_repo").paging
     assert paging is not None
     assert (paging.kind, paging.argument) == ("link", "page")
@@ -352,7 +352,7 @@ def test_a_server_that_no_credential_goes_to_costs_its_operation(url: str) -> No
 
 def test_int64_is_text_or_a_number_and_is_sent_as_text() -> None:
     """Discovery's `format: int64`: 55 of Compute's parameters."""
-    made = compiled(google("compute.v1"))
+    made = known("compute.v1")
     operation = _named(made, "instances_get_serial_port_output")
     tool = Tool(made.toolset, operation)
     given = {"project": "p", "zone": "z", "instance": "i"}
@@ -377,7 +377,7 @@ def test_a_default_or_pattern_that_is_broken_costs_nothing_else() -> None:
 
 def test_githubs_own_document_loads() -> None:
     """1,223 operations; the one that hands out tokens is left out (R112)."""
-    made = compiled(github())
+    made = known("github")
     assert len(made.toolset.operations) == 1222
     assert [s.operation for s in made.skipped] == [
         "POST /app/installations/{installation_id}/access_tokens"

@@ -16,6 +16,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 Access = Literal["read", "write"]
+Listing = Literal["auto", "all", "none"]
 Method = Literal["GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE"]
 Where = Literal["path", "query", "querystring", "header", "cookie", "body", "media_type"]
 Style = Literal[
@@ -196,7 +197,8 @@ class Toolset:
 
     `headers` are fixed request headers of the API. `granted_header` and `accepted_header` name the
     response headers by which an API that knows no RFC 6750 challenge tells which scopes the token
-    has and which would do (GitHub).
+    has and which would do (GitHub). `listing` says whether clients are shown all of its tools,
+    none (search finds them), or all unless they are many.
     """
 
     name: str
@@ -207,6 +209,7 @@ class Toolset:
     headers: Mapping[str, str] = field(default_factory=dict)
     granted_header: str = ""
     accepted_header: str = ""
+    listing: Listing = "auto"
 
     def __post_init__(self) -> None:
         names = [operation.name for operation in self.operations]

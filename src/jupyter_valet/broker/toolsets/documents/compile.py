@@ -186,6 +186,9 @@ class _Compiler:
         change = self._changes.operations.get(name)
         if change is not None:
             operation = change.apply(operation)
+        if change is None and operation.name in used:
+            self._skipped.append(Skipped(placed.found.key, "another one has the same id and path"))
+            return
         if operation.name in used or len(self._name) + len(operation.name) >= naming.LONGEST:
             what = f"{operation.name} is taken, or too long with the toolset's name in front"
             raise ValetError("bad_overrides", what=what)

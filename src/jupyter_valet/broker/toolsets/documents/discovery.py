@@ -117,7 +117,8 @@ class Discovery:
         reserved = set(_RESERVED.findall(_text(method.get("path"))))
         found, order = method.get("parameters"), method.get("parameterOrder")
         named = found if isinstance(found, dict) else {}
-        first = {n: i for i, n in enumerate(order)} if isinstance(order, list) else {}
+        order = [n for n in order if isinstance(n, str)] if isinstance(order, list) else []
+        first = {name: place for place, name in enumerate(order)}
         listed = sorted(named.items(), key=lambda item: first.get(item[0], len(first)))
         made = [_parameter(name, node, name in reserved) for name, node in listed]
         taken = {name for name, _ in listed}

@@ -17,7 +17,7 @@ from .unusable import Unusable
 Raw = msgspec.Raw
 
 _HOPS = 32
-"""How many references may follow each other."""
+"""How many references may follow each other, and how long each may be."""
 
 _BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _members = msgspec.json.Decoder(dict[str, Raw])
@@ -99,6 +99,8 @@ class Document:
             raise Unusable("it refers to another document")
         if pointer and not pointer.startswith("/"):
             raise Unusable("it refers to an anchor")
+        if pointer.count("/") > _HOPS:
+            raise Unusable("a reference in it points nowhere")
         return pointer
 
     def at(self, pointer: str) -> Any:
@@ -106,7 +108,7 @@ class Document:
         if pointer in self._values:
             return self._values[pointer]
         path = [_token(part) for part in pointer.split("/")[1:]]
-        if not path or len(path) > _HOPS:
+        if not path:
             raise Unusable("a reference in it points nowhere")
         raw = self.container(*path[:-1]).get(path[-1])
         if raw is None:
