@@ -15,7 +15,15 @@ from pathlib import Path
 import nbformat
 from jlab import REPOSITORY, Notebook, chromium, jupyter
 from playwright.sync_api import BrowserContext
-from signing_in import allow, approve, consent_page, sign_in_link
+from signing_in import (
+    TIMEOUT,
+    allow,
+    approval_page,
+    approve,
+    card,
+    consent_page,
+    sign_in_link,
+)
 
 from jupyter_valet.cli.demo import NOTEBOOK, copy_quickstart
 
@@ -62,7 +70,7 @@ def _run_cells(notebook: Notebook, context: BrowserContext, folder: Path) -> Non
         if cell.id == "call":
             _sign_in(notebook, index, folder)
         elif cell.id == "step":
-            _step_up(notebook, index)
+            _step_up(notebook, index, folder)
         notebook.wait_done(index)
         _must_have_worked(notebook, index)
         print(f"In : {cell.source}\nOut: {notebook.text(index)}\n", flush=True)
@@ -81,10 +89,15 @@ def _sign_in(notebook: Notebook, index: int, folder: Path) -> None:
         tab.screenshot(path=folder / "done.png")
 
 
-def _step_up(notebook: Notebook, index: int) -> None:
+def _step_up(notebook: Notebook, index: int, folder: Path) -> None:
     with consent_page(notebook, index) as tab:
         approve(tab)
         allow(tab)
+    card(notebook, index).get_by_text("Send this to").wait_for(timeout=TIMEOUT)
+    with approval_page(notebook, index) as tab:
+        tab.screenshot(path=folder / "approval.png")
+        tab.locator("#allow").click(timeout=TIMEOUT)
+        tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
 
 
 def _shoot_cell(notebook: Notebook, index: int, path: Path) -> None:

@@ -25,17 +25,72 @@ def sign_in_link(notebook: Notebook, index: int) -> Locator:
 
 
 @contextmanager
-def consent_page(notebook: Notebook, index: int) -> Iterator[Page]:
-    """Press *Sign in* in a cell's card; yield the tab that opens, and close it at the end."""
+def question_page(notebook: Notebook, index: int, button: str) -> Iterator[Page]:
+    """Press the button of a cell's card; yield the tab that opens, and close it at the end.
+
+    `button` is what the tab's page goes on by. Where this machine has no wall for kernels, a page
+    comes first on which the person says that they know.
+    """
     link = sign_in_link(notebook, index)
     with notebook.page.context.expect_page() as opened:
         link.click()
     tab = opened.value
-    tab.locator("#approve").wait_for(timeout=TIMEOUT)
+    accept = tab.locator("#accept")
+    tab.locator(button).or_(accept).first.wait_for(timeout=TIMEOUT)
+    if accept.is_visible():
+        tick(tab)
+        accept.click(timeout=TIMEOUT)
+        tab.locator(button).wait_for(timeout=TIMEOUT)
     try:
         yield tab
     finally:
         tab.close()
+
+
+def tick(tab: Page) -> None:
+    """Say that the isolation of the kernel is known, where the page asks for it."""
+    box = tab.locator("#understood")
+    if box.count():
+        box.check()
+
+
+@contextmanager
+def consent_page(notebook: Notebook, index: int) -> Iterator[Page]:
+    """Open the page of a sign-in."""
+    with question_page(notebook, index, "#approve") as tab:
+        yield tab
+
+
+@contextmanager
+def grant_page(notebook: Notebook, index: int) -> Iterator[Page]:
+    """Open the page of a grant."""
+    with question_page(notebook, index, "#grant") as tab:
+        tick(tab)
+        yield tab
+
+
+def grant(notebook: Notebook, index: int, *choose: str) -> None:
+    """Let the notebook of a cell's card use the connection; `choose` are the radios to press."""
+    with grant_page(notebook, index) as tab:
+        for selector in choose:
+            tab.locator(selector).check()
+        tab.locator("#grant").click(timeout=TIMEOUT)
+        tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
+
+
+@contextmanager
+def approval_page(notebook: Notebook, index: int) -> Iterator[Page]:
+    """Open the page that shows what a cell wants to write."""
+    with question_page(notebook, index, "#allow") as tab:
+        yield tab
+
+
+def approve_write(notebook: Notebook, index: int, choice: str = "once") -> None:
+    """Approve what a cell wants to write."""
+    with approval_page(notebook, index) as tab:
+        tab.locator(f"#{choice}").check()
+        tab.locator("#allow").click(timeout=TIMEOUT)
+        tab.wait_for_url("**/valet/done/**", timeout=TIMEOUT)
 
 
 def approve(tab: Page) -> None:

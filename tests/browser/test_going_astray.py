@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 from jlab import REPOSITORY, Notebook, write_notebook
 from playwright.sync_api import expect
-from signing_in import TIMEOUT, agree, allow, approve, card, consent_page, sign_in, sign_in_link
+from signing_in import (
+    TIMEOUT,
+    agree,
+    allow,
+    approve,
+    card,
+    consent_page,
+    grant,
+    sign_in,
+    sign_in_link,
+)
 
 from jupyter_valet.broker.elicitation import Transactions
 from jupyter_valet.broker.vault import open_vault
@@ -52,16 +62,21 @@ def let_it_expire(notebook: Notebook, address: str) -> None:
         assert found.state == "expired"
 
 
-def test_one_sign_in_finishes_the_cards_of_two_notebooks(
+def test_one_sign_in_leaves_the_other_notebook_s_card_the_grant_alone(
     notebook: Notebook, other: Notebook
 ) -> None:
+    """The card that waits changes its question: who is signed in need not sign in again."""
     first, second = notebook.start_code(CALL), other.start_code(CALL)
     sign_in_link(notebook, first)
     sign_in(other, second)
+    other.wait_done(second)
+    assert "Signed in to Demo" in other.text(second)
+    expect(card(notebook, first)).to_contain_text("May this notebook use", timeout=TIMEOUT)
+    grant(notebook, first)
+    notebook.wait_done(first)
+    assert "This notebook may use Demo" in notebook.text(first)
     for each, cell in ((notebook, first), (other, second)):
-        each.wait_done(cell)
         assert "4 open issues" in each.text(cell)
-        assert "Signed in to Demo" in each.text(cell)
         assert card(each, cell).locator("a").count() == 0
 
 

@@ -22,7 +22,18 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from playwright.sync_api import Error as BrowserError
 
 CANARY = "N0NCE"
-DECIDES = ("page.approve", "page.save", "page.decline", "connections.end", "vault.unlock")
+DECIDES = (
+    "page.approve",
+    "page.accept",
+    "page.grant",
+    "page.allow",
+    "page.save",
+    "page.decline",
+    "connections.end",
+    "grants.end",
+    "grants.change",
+    "vault.unlock",
+)
 
 
 class _Provider(http.server.BaseHTTPRequestHandler):
@@ -252,10 +263,21 @@ def test_a_download_link_saves_a_refusal(notebook: Notebook) -> None:
 
 
 @pytest.mark.redteam
-@pytest.mark.parametrize("press", ["approve", "decline"])
+@pytest.mark.parametrize(
+    "press",
+    [
+        "connect/known/approve?",
+        "connect/known/decline?",
+        "connect/known/accept?understood=yes&",
+        "connect/known/grant?connection=c1&access=read_write&until=always&",
+        "connect/known/allow?choice=notebook&",
+        "connections/grant?grant=g1&access=read_write&until=always&",
+        "connections/grant/end?grant=g1&",
+    ],
+)
 def test_a_script_that_knows_the_nonce_cannot_press(notebook: Notebook, press: str) -> None:
     """A navigation of the Jupyter origin says `same-origin`, also when a person clicked there."""
-    url = f"valet/connect/known/{press}?auth={nonce('known')}"
+    url = f"valet/{press}auth={nonce('known' if 'known' in press else 'connections')}"
     popup = notebook.popup(f"window.open('{notebook.path(url)}')")
     assert "press the button" in popup.inner_text("body")
     notebook.page.evaluate(
@@ -272,10 +294,11 @@ def test_a_script_that_knows_the_nonce_cannot_press(notebook: Notebook, press: s
 
 
 @pytest.mark.redteam
-def test_a_form_of_the_notebook_cannot_press(notebook: Notebook) -> None:
+@pytest.mark.parametrize("press", ["approve", "grant", "allow"])
+def test_a_form_of_the_notebook_cannot_press(notebook: Notebook, press: str) -> None:
     notebook.popup(
         f"""const form = document.createElement('form');
-        form.action = '{notebook.path("valet/connect/form/approve")}';
+        form.action = '{notebook.path(f"valet/connect/form/{press}")}';
         form.target = '_blank';
         form.innerHTML = '<input name=auth value={nonce("form")}>';
         document.body.append(form);
@@ -354,6 +377,89 @@ def test_a_person_declines(notebook: Notebook) -> None:
     page.click("#decline")
     page.wait_for_url("**/valet/done/declined")
     assert "Declined" in page.inner_text("h1")
+
+
+def test_a_person_grants_what_they_choose(notebook: Notebook) -> None:
+    """A form that is a navigation: no script, no cookie that is missing, the nonce in the query."""
+    page = open_from_card(notebook, "valet/connect/grant-1-low")
+    page.get_by_label("Read and write").check()
+    page.get_by_label("for 30 days").check()
+    page.fill("#per_hour", "60")
+    page.click("#grant")
+    page.wait_for_timeout(200)
+    assert "/grant-1-low/grant" not in page.url  # the box is not ticked: the browser says so
+    page.check("#understood")
+    page.click("#grant")
+    page.wait_for_url("**/valet/done/grant-1-low")
+    asked = notebook.server.asked("page.grant")[-1]
+    assert asked["nonce"] == nonce("grant-1-low")
+    assert asked["choices"] == {
+        "connection": "c1",
+        "access": "read_write",
+        "until": "month",
+        "per_hour": "60",
+        "understood": "yes",
+    }
+
+
+def test_a_person_approves_a_write_that_they_can_read(notebook: Notebook) -> None:
+    """What the request says is text, and cannot be anything else."""
+    page = open_from_card(notebook, "valet/connect/approval-1")
+    body = page.locator("#body")
+    assert body.inner_text().startswith('{\n  "title": "</pre><script>')
+    assert "\u202e" not in body.inner_text()
+    assert page.locator("script").count() == 0
+    page.click("#allow")
+    page.wait_for_url("**/valet/done/approval-1")
+    assert notebook.server.asked("page.allow")[-1]["choices"] == {"choice": "once"}
+
+
+def test_a_person_accepts_a_level_before_the_question(notebook: Notebook) -> None:
+    page = open_from_card(notebook, "valet/connect/level-1-low")
+    page.check("#understood")
+    page.click("#accept")
+    page.wait_for_url("**/valet/connect/level-1-low")
+    assert notebook.server.asked("page.accept")[-1]["choices"] == {"understood": "yes"}
+
+
+def test_a_person_narrows_a_grant_and_takes_it_back(notebook: Notebook) -> None:
+    page = open_from_card(notebook, "valet/connections")
+    page.get_by_text("Change", exact=True).first.click()
+    page.get_by_label("Only these paths").fill("/api/me /api/projects/*")
+    page.get_by_role("button", name="Change the grant of a.ipynb").click()
+    page.wait_for_url("**/valet/connections")
+    changed = notebook.server.asked("grants.change")[-1]
+    assert changed["grant"] == "g1"
+    assert changed["choices"] == {
+        "access": "read",
+        "until": "kept",
+        "per_hour": "5",
+        "hosts": "",
+        "methods": "",
+        "paths": "/api/me /api/projects/*",
+        "scopes": "",
+        "writes": "demo_create_issue",
+    }
+    page.get_by_role("button", name="Take the grant of a.ipynb back").click()
+    page.wait_for_url("**/valet/connections")
+    assert notebook.server.asked("grants.end")[-1]["grant"] == "g1"
+
+
+@pytest.mark.redteam
+@pytest.mark.parametrize(("step", "button"), [("grant", "#grant"), ("approval", "#allow")])
+def test_leave_is_not_given_in_the_first_moment(notebook: Notebook, step: str, button: str) -> None:
+    """Double-click hijacking, where a yes would widen what a notebook may do."""
+    page = open_from_card(notebook, f"valet/connect/{step}-early")
+    page.locator(button).wait_for(state="visible")
+    place = page.locator(button).bounding_box()
+    assert place is not None
+    page.reload(wait_until="commit")
+    page.locator(button).wait_for(state="attached")
+    page.mouse.dblclick(place["x"] + 20, place["y"] + 10)
+    page.keyboard.press("Enter")
+    page.locator(button).wait_for(state="visible")
+    asked = notebook.server.asked("page.grant") + notebook.server.asked("page.allow")
+    assert not any(params["transaction"] == f"{step}-early" for params in asked)
 
 
 def test_a_person_approves_with_the_keyboard(notebook: Notebook) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from jlab import Notebook
-from signing_in import card, sign_in, sign_in_link
+from signing_in import TIMEOUT, approve_write, card, sign_in, sign_in_link
 
 CALL = "issues = tools.demo.list_issues('tidepool')\nprint(len(issues), 'open issues')"
 
@@ -64,7 +64,7 @@ def test_an_unticked_scope_is_named_and_asked_for_again(notebook: Notebook) -> N
 
 
 def test_a_further_right_is_asked_for_when_it_is_needed(notebook: Notebook) -> None:
-    """Step-up: the second sign-in asks for the union."""
+    """Step-up: the second sign-in asks for the union, and the write itself for an approval."""
     cell = notebook.start_code(CALL)
     sign_in(notebook, cell)
     notebook.wait_done(cell)
@@ -72,6 +72,8 @@ def test_a_further_right_is_asked_for_when_it_is_needed(notebook: Notebook) -> N
         "print(tools.demo.create_issue('logbook', title='New rope')['author'])"
     )
     sign_in(notebook, writing)
+    card(notebook, writing).get_by_text("Send this to").wait_for(timeout=TIMEOUT)
+    approve_write(notebook, writing)
     notebook.wait_done(writing)
     assert "amara" in notebook.text(writing)
     reading = notebook.start_code(CALL)

@@ -34,6 +34,21 @@ def main() -> None:
             print(json.dumps({"id": request["id"], **reply}), flush=True)
 
 
+STEPS = ("client", "api_key", "grant", "approval", "level", "final")
+
+PREVIEW = {
+    "asker": "The tool demo.create_issue",
+    "words": "File an issue",
+    "method": "POST",
+    "host": "https://demo.example",
+    "path": "/api/issues",
+    "account": "amara",
+    "content_type": "application/json",
+    "body": '{\n  "title": "</pre><script>alert(1)</script>\u202e"\n}',
+    "note": "",
+}
+
+
 class FakeBroker:
     """One method a page."""
 
@@ -84,7 +99,14 @@ class FakeBroker:
         step = "final" if state != "opened" else transaction.partition("-")[0]
         return {
             "result": {
-                "step": step if step in ("client", "api_key", "final") else "consent",
+                "step": step if step in STEPS else "consent",
+                "kind": step if step in ("grant", "approval") else "sign_in",
+                "choices": [{"connection": "c1", "account": "amara"}],
+                "preview": PREVIEW if step == "approval" else None,
+                "level": "L0",
+                "level_words": "no token is in notebooks",
+                "low": transaction.endswith("-low"),
+                "wanted_level": "L2",
                 "transaction": transaction,
                 "nonce": nonce(transaction),
                 "provider": "demo",
@@ -119,6 +141,21 @@ class FakeBroker:
         query = urlencode({"state": f"STATE-{transaction}", "redirect_uri": redirect_uri})
         location = f"{self.provider}?{query}"
         return {"result": {"location": location, "binding": binding(transaction)}}
+
+    def on_page_accept(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._pressed(params, "opened")
+
+    def on_page_grant(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._pressed(params, "done")
+
+    def on_page_allow(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self._pressed(params, "done")
+
+    def _pressed(self, params: dict[str, Any], state: str) -> dict[str, Any]:
+        if params["nonce"] != nonce(params["transaction"]):
+            return _error("page_out_of_date")
+        self.states[params["transaction"]] = state
+        return {"result": {}}
 
     def on_page_decline(self, params: dict[str, Any]) -> dict[str, Any]:
         if params["nonce"] != nonce(params["transaction"]):
@@ -159,6 +196,16 @@ class FakeBroker:
             "account": "amara",
             "scopes": ["issues"],
             "origins": ["https://demo.example"],
+            "grants": [
+                {
+                    "id": "g1",
+                    "notebook": "a.ipynb",
+                    "folder": "/home/jane",
+                    "writes": ["demo_create_issue"],
+                    "paths": ["/api/**"],
+                    "per_hour": 5,
+                }
+            ],
         }
         providers = [{"name": "demo", "title": "Demo", "redirect_uri": ""}]
         gone = self.states.get("connections") == "ended"
@@ -169,6 +216,11 @@ class FakeBroker:
                 "nonce": nonce("connections"),
             }
         }
+
+    def on_grants_change(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {"result": {}} if params["nonce"] == nonce("connections") else _stale()
+
+    on_grants_end = on_grants_change
 
     def on_connections_end(self, params: dict[str, Any]) -> dict[str, Any]:
         if params["nonce"] != nonce("connections"):
@@ -185,6 +237,10 @@ def nonce(transaction: str) -> str:
 def binding(transaction: str) -> str:
     """Return what the binding cookie of a transaction holds."""
     return "B1ND" + hashlib.sha256(transaction.encode()).hexdigest()[:24]
+
+
+def _stale() -> dict[str, Any]:
+    return _error("page_out_of_date")
 
 
 def _error(code: str, message: str = "") -> dict[str, Any]:

@@ -320,3 +320,171 @@ def test_a_grant_given_behind_a_wall_is_asked_for_again_without_it(wary: BrokerP
     Person().grant(wary, transaction, understood="yes")
     assert ok(bare.call_tool(*ISSUES))
     assert ok(wary.kernel("k2", isolation=wall).call_tool(*ISSUES))
+
+
+# Approvals -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(broker: BrokerProcess) -> Kernel:
+    """A kernel whose account may write and whose notebook may read."""
+    kernel = broker.kernel()
+    may_write(broker, kernel)
+    return kernel
+
+
+def issues(kernel: Kernel, title: str = "Drift") -> int:
+    """Return how many issues there are of this title."""
+    listed = ok(kernel.call_tool("demo_list_issues", {"project": "tidepool", "limit": 100}))
+    return sum(issue["title"] == title for issue in listed)
+
+
+def test_a_write_is_shown_and_approved_once(broker: BrokerProcess, writer: Kernel) -> None:
+    """The page shows the request itself; the approved request is sent, and no second one."""
+    before = issues(writer)
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    assert view(writer, transaction)["kind"] == "approval"
+    assert issues(writer) == before
+    facts = Person().press(broker, "allow", transaction, choice="once")
+    preview = facts["preview"]
+    assert facts["step"] == "approval"
+    assert (preview["method"], preview["account"]) == ("POST", "amara")
+    assert preview["path"] == "/api/projects/tidepool/issues"
+    assert preview["host"].startswith("http://127.0.0.1:")
+    assert json.loads(preview["body"]) == {"title": "Drift"}
+    assert not finish(writer, *DRIFT, key, state).get("isError")
+    assert issues(writer) == before + 1
+    again, _, _ = asked(writer.call_tool(*DRIFT))
+    assert again != transaction
+
+
+def test_an_approved_call_that_is_replayed_has_no_second_effect(
+    broker: BrokerProcess, writer: Kernel
+) -> None:
+    before = issues(writer)
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="once")
+    assert not finish(writer, *DRIFT, key, state).get("isError")
+    answers = {"inputResponses": {key: {"action": "accept"}}, "requestState": state}
+    _, body = writer.call_tool(*DRIFT, **answers)
+    assert "error" in body
+    assert issues(writer) == before + 1
+
+
+def test_other_arguments_need_another_approval(broker: BrokerProcess, writer: Kernel) -> None:
+    """Between the approval and the retry: by the same state, and by a new call."""
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="once")
+    other = {**DRIFT[1], "title": "Quite another"}
+    answers = {"inputResponses": {key: {"action": "accept"}}, "requestState": state}
+    _, body = writer.call_tool(DRIFT[0], other, **answers)
+    assert "error" in body
+    asked(writer.call_tool(DRIFT[0], other))
+    assert issues(writer, "Quite another") == 0
+
+
+def test_another_kernel_cannot_use_an_approval(broker: BrokerProcess, writer: Kernel) -> None:
+    """Of two kernels of one notebook that want the same, the one that asked gets it."""
+    rival = broker.kernel("k2")
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    theirs, _, _ = asked(rival.call_tool(*DRIFT))
+    assert theirs != transaction
+    Person().press(broker, "allow", transaction, choice="once")
+    assert asked(rival.call_tool(*DRIFT))[0] == theirs
+    answers = {"inputResponses": {key: {"action": "accept"}}, "requestState": state}
+    assert "error" in rival.call_tool(*DRIFT, **answers)[1]
+    assert not finish(writer, *DRIFT, key, state).get("isError")
+
+
+def test_an_approval_does_not_outlive_its_kernel(broker: BrokerProcess, writer: Kernel) -> None:
+    """A restart keeps the kernel's id and nothing that was approved."""
+    transaction, _, _ = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="once")
+    restarted = broker.kernel("k1")
+    second, _, _ = asked(restarted.call_tool(*DRIFT))
+    Person().press(broker, "allow", second, choice="run")
+    assert ok(restarted.call_tool(*DRIFT))
+    asked(broker.kernel("k1").call_tool(*DRIFT))
+
+
+def test_an_approval_for_this_run_is_for_this_tool_and_kernel(
+    broker: BrokerProcess, writer: Kernel
+) -> None:
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="run")
+    assert not finish(writer, *DRIFT, key, state).get("isError")
+    assert ok(writer.call_tool(DRIFT[0], {**DRIFT[1], "title": "More drift"}))
+    asked(broker.kernel("k2").call_tool(*DRIFT))
+
+
+def test_an_approval_for_the_notebook_is_written_into_its_grant(
+    broker: BrokerProcess, writer: Kernel
+) -> None:
+    """It holds in the next kernel, is shown, and is not there in another notebook."""
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="notebook")
+    assert not finish(writer, *DRIFT, key, state).get("isError")
+    assert ok(broker.kernel("k1").call_tool(*DRIFT))
+    [connection] = broker.kernel("k1").request("GET", "/connections")[1]["connections"]
+    assert connection["grants"][0]["writes"] == ["demo_create_issue"]
+    asked(broker.kernel("k2", notebook="b.ipynb").call_tool(*DRIFT))
+
+
+def test_a_declined_write_is_not_sent(broker: BrokerProcess, writer: Kernel) -> None:
+    before = issues(writer)
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    nonce = Person().open(broker, transaction)["nonce"]
+    broker.call("page.decline", transaction=transaction, principal="owner", nonce=nonce)
+    result = finish(writer, *DRIFT, key, state, "decline")
+    assert code(result) == "declined"
+    assert "approval of a write" in result["content"][0]["text"]
+    assert issues(writer) == before
+
+
+def test_the_press_of_another_page_approves_nothing(broker: BrokerProcess, writer: Kernel) -> None:
+    """A nonce is one transaction's, a choice one of those shown, and a page is pressed once."""
+    first, _, _ = asked(writer.call_tool(*DRIFT))
+    second, _, _ = asked(writer.call_tool(DRIFT[0], {**DRIFT[1], "title": "Other"}))
+    person = Person()
+    nonce = person.open(broker, first)["nonce"]
+    person.open(broker, second)
+    press = {"principal": "owner", "choices": {"choice": "once"}}
+    with pytest.raises(ControlError, match="page_out_of_date"):
+        broker.call("page.allow", transaction=second, nonce=nonce, **press)
+    with pytest.raises(ControlError, match="page_out_of_date"):
+        broker.call("page.grant", transaction=first, nonce=nonce, **press)
+    with pytest.raises(ControlError, match="bad_request"):
+        person.press(broker, "allow", first, choice="always")
+    broker.call("page.allow", transaction=first, nonce=nonce, **press)
+    with pytest.raises(ControlError, match="page_out_of_date"):
+        broker.call("page.allow", transaction=first, nonce=nonce, **press)
+
+
+def test_an_approval_survives_the_broker_until_it_is_pressed(tmp_path: Path, issuer: str) -> None:
+    """The preview lies sealed in the vault; the person sees it in the next broker, too."""
+    state_dir = tmp_path / "valet"
+    with BrokerProcess(state_dir, demo_issuer=issuer) as broker:
+        kernel = broker.kernel()
+        may_write(broker, kernel)
+        transaction, key, state = asked(kernel.call_tool(*DRIFT))
+        vault = b"".join(path.read_bytes() for path in state_dir.glob("vault.db*"))
+        assert b"Drift" not in vault
+    with BrokerProcess(state_dir, demo_issuer=issuer) as broker:
+        kernel = broker.kernel()
+        facts = Person().press(broker, "allow", transaction, choice="once")
+        assert "Drift" in facts["preview"]["body"]
+        assert not finish(kernel, *DRIFT, key, state).get("isError")
+
+
+def test_what_was_decided_is_in_the_audit(broker: BrokerProcess, writer: Kernel) -> None:
+    transaction, key, state = asked(writer.call_tool(*DRIFT))
+    Person().press(broker, "allow", transaction, choice="once")
+    finish(writer, *DRIFT, key, state)
+    seen: list[str] = []
+    while "approval.used" not in seen:
+        seen.append(broker.events.get(timeout=10)["params"]["data"]["action"])
+    assert [a for a in seen if a.startswith(("grant.", "approval."))] == [
+        "grant.made",
+        "approval.given",
+        "approval.used",
+    ]

@@ -1,0 +1,117 @@
+"""Digests, rates, approvals, levels: the small parts of the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_valet.broker.egress import Request
+from jupyter_valet.broker.egress.origin import Origin
+from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.policy import Approvals, Digests, at_least
+from jupyter_valet.broker.policy.grants import below
+from jupyter_valet.broker.policy.rate import Rates
+from jupyter_valet.broker.vault import Vault, open_vault
+
+API = Origin.parse("https://api.example")
+JANE = Caller("jane", "k1", "a.ipynb", "http://127.0.0.1:8888/")
+SENT = Request("POST", API, "/a", {"X-One": "1", "X-Two": "2"}, b'{"a":1}')
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    opened = open_vault(tmp_path / "state", "file")
+    yield opened
+    opened.close()
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_digest_is_of_one_request_of_one_kernel(vault: Vault, tmp_path: Path) -> None:
+    digests = Digests(vault)
+    same = digests.of(JANE, "c1", "tool", SENT)
+    assert Digests(vault).of(JANE, "c1", "tool", replace(SENT)) == same
+    headers = {"x-two": "2", "x-one": "1"}
+    assert digests.of(JANE, "c1", "tool", replace(SENT, headers=headers)) == same
+    others = {
+        digests.of(replace(JANE, kernel_id="k2"), "c1", "tool", SENT),
+        digests.of(replace(JANE, principal="joe"), "c1", "tool", SENT),
+        digests.of(JANE, "c2", "tool", SENT),
+        digests.of(JANE, "c1", "other", SENT),
+        digests.of(JANE, "c1", "tool", replace(SENT, method="PUT")),
+        digests.of(JANE, "c1", "tool", replace(SENT, target="/b")),
+        digests.of(JANE, "c1", "tool", replace(SENT, target="/a?b")),
+        digests.of(JANE, "c1", "tool", replace(SENT, origin=Origin.parse("https://b.example"))),
+        digests.of(JANE, "c1", "tool", replace(SENT, body=b'{"a":2}')),
+        digests.of(JANE, "c1", "tool", replace(SENT, body=None)),
+        digests.of(JANE, "c1", "tool", replace(SENT, headers={"X-One": "2", "X-Two": "2"})),
+        digests.of(JANE, "c1", "tool", replace(SENT, cookies="a=b")),
+    }
+    assert len(others) == 12
+    assert same not in others
+    another = open_vault(tmp_path / "another", "file")
+    assert Digests(another).of(JANE, "c1", "tool", SENT) != same  # it is keyed
+    another.close()
+
+
+def test_an_hour_slides() -> None:
+    clock = Clock()
+    rates = Rates(clock)
+    assert rates.take("g", 2)
+    clock.now += 1800
+    assert rates.take("g", 2)
+    assert not rates.take("g", 2)
+    assert rates.take("other", 2)
+    clock.now += 1801
+    assert rates.take("g", 2)
+    assert not rates.take("g", 2)  # what was refused did not count
+
+
+def test_an_approval_is_used_once_and_in_time() -> None:
+    clock = Clock()
+    approvals = Approvals(clock)
+    approvals.allow_once("k1", "d", 1600)
+    assert not approvals.take("k2", "d")
+    assert approvals.take("k1", "d")
+    assert not approvals.take("k1", "d")
+    approvals.allow_once("k1", "d", 1600)
+    clock.now = 1600
+    assert not approvals.take("k1", "d")
+
+
+def test_approvals_end_with_kernel_and_connection() -> None:
+    approvals = Approvals(Clock())
+    approvals.allow_once("k1", "d", 1600)
+    approvals.allow_run("k1", "tool", "c1")
+    approvals.allow_run("k2", "tool", "c1")
+    approvals.allow_run("k2", "tool", "c2")
+    approvals.end_kernel("k1")
+    assert not approvals.take("k1", "d")
+    assert not approvals.has_run("k1", "tool", "c1")
+    assert approvals.has_run("k2", "tool", "c1")
+    approvals.end_connection("c1")
+    assert not approvals.has_run("k2", "tool", "c1")
+    assert approvals.has_run("k2", "tool", "c2")
+
+
+def test_levels_are_in_order() -> None:
+    assert at_least("L2+", "L2")
+    assert at_least("L2", "L2")
+    assert not at_least("L1", "L2")
+    assert not at_least("", "L0")
+    assert not at_least("L9", "L0")
+
+
+def test_a_folder_is_above_what_comes_after_its_slash() -> None:
+    assert below("a/b.ipynb", "a") == "/b.ipynb"
+    assert below("a/b.ipynb", "a/b.ipynb") == ""
+    assert below("ab/c.ipynb", "a") is None
+    assert below("c.ipynb", "a") is None
