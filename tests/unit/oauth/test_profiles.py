@@ -23,14 +23,14 @@ def _own(**settings: Any) -> Profile:
 
 @pytest.mark.parametrize("profile", BUILT_IN, ids=lambda p: p.name)
 def test_a_built_in_profile_names_https_endpoints_of_public_hosts(profile: Profile) -> None:
-    for url in (
-        profile.issuer,
+    signing_in = (
         profile.authorization_endpoint,
         profile.token_endpoint,
         profile.userinfo_endpoint,
-        profile.revocation_endpoint or profile.revocation.url.format(client_id="x"),
-        profile.register_url,
-    ):
+    )
+    revoking = profile.revocation_endpoint or profile.revocation.url.format(client_id="x")
+    assert all(signing_in) is not profile.keyed
+    for url in filter(None, (profile.issuer, profile.register_url, revoking, *signing_in)):
         origin, _ = split_url(url)
         assert origin.scheme == "https"
         assert not origin.loopback

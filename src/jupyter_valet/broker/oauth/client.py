@@ -81,7 +81,7 @@ class OAuthClient:
             client_id=app.client_id,
             parameters={
                 "redirect_uri": redirect_uri,
-                "scope": _scope_text(profile, endpoints, asked),
+                profile.quirks.scope_parameter: _scope_text(profile, endpoints, asked),
                 "state": state,
                 "code_challenge": challenge,
                 "code_challenge_method": rfc7636.METHOD,

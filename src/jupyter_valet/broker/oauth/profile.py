@@ -60,6 +60,12 @@ class Quirks:
     """Why this provider ends a sign-in by itself, in words."""
     subtype_words: Mapping[str, str] = field(default_factory=dict)
     """`error_subtype` values with `invalid_grant`, to what they mean in words."""
+    scope_parameter: str = "scope"
+    """What the authorization request calls the scopes of the person's own token."""
+    token_member: str = ""
+    """Member of a token response that holds the person's token, beside the app's own."""
+    token_types: tuple[str, ...] = ()
+    """What `token_type` may say besides `bearer`, of tokens that are sent as one all the same."""
     accepts_form_answers: bool = False
     """Whether the token endpoint may answer form-encoded (before RFC 6749 it was free to)."""
     iss: Literal["if_present", "required"] = "if_present"

@@ -93,10 +93,13 @@ def token_set(
     """Return the tokens of a successful answer (§5.1); `asked` is normalised.
 
     Raises `OAuthRefused` for tokens that are no strings or could not stand in a header, for
-    another type than Bearer, and for something that is one of our own kernel capabilities.
+    a type that is not sent as Bearer, and for something that is one of our own kernel capabilities.
     """
+    nested = answer.get(profile.quirks.token_member)
+    if isinstance(nested, dict) and "access_token" in nested:
+        answer = nested
     kind = answer.get("token_type", "bearer")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
+    if not isinstance(kind, str) or kind.lower() not in ("bearer", *profile.quirks.token_types):
         raise OAuthRefused(profile.title, "bad_token_type")
     access = _token(profile, answer.get("access_token"))
     if access is None:

@@ -14,8 +14,10 @@ from .configured import configured
 from .demo import demo
 from .github import GITHUB
 from .google import GOOGLE
+from .huggingface import HUGGINGFACE, HUGGINGFACE_TOKEN
+from .slack import SLACK, SLACK_TOKEN
 
-BUILT_IN = (GITHUB, GOOGLE)
+BUILT_IN = (GITHUB, GOOGLE, HUGGINGFACE, HUGGINGFACE_TOKEN, SLACK, SLACK_TOKEN)
 
 _TAKEN = frozenset({"demo", *(profile.name for profile in BUILT_IN)})
 
