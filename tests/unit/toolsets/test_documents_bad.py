@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from api_documents import compiled, only, reason, small
+from api_documents import compiled, only, reason, sent, small
 
 from jupyter_valet.broker.toolsets.documents import reading
 from jupyter_valet.wire.errors import ValetError
@@ -187,6 +187,32 @@ def test_endpoints_that_hand_out_credentials_are_left_out(path: str) -> None:
 @pytest.mark.parametrize("path", ["/a/{b", "/a/}b{", "/a/{}/{b}}"])
 def test_a_path_with_loose_braces_costs_its_operation(path: str) -> None:
     assert "path is not well-formed" in reason(small(path))
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/%2e%2e/b", "/a%zz"])
+def test_a_path_that_no_request_may_have_costs_its_operation(path: str) -> None:
+    """R127: also when the document itself says so."""
+    assert "not well-formed" in reason(small(path))
+
+
+def test_a_query_in_a_path_goes_with_every_request() -> None:
+    """Some documents tell operations apart by it."""
+    asked = [{"name": "q", "in": "query", "schema": TEXT}]
+    made = sent(small("/a b?Action=List&X", parameters=asked), q="1")
+    assert made.target == "/v1/a%20b?Action=List&X=&q=1"
+
+
+@pytest.mark.parametrize("kind", ["text/plain\r\nX: y", "", "text", "a/b c", "é/x"])
+def test_what_is_no_media_type_gets_into_no_header(kind: str) -> None:
+    """R128."""
+    body = {"content": {kind: {"schema": TEXT}}}
+    assert "no media type" in reason(small(method="post", requestBody=body))
+    assert sent(small(responses={"200": body})).headers["Accept"] == "application/json"
+    schema = {"type": "object", "properties": {"a": TEXT}}
+    parts = {"multipart/form-data": {"schema": schema, "encoding": {"a": {"contentType": kind}}}}
+    made = sent(small(method="post", requestBody={"content": parts}), a="x").body
+    assert made is not None
+    assert b"X: y" not in made
 
 
 def test_parameters_and_placeholders_need_not_agree() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from ..model import Body, Parameter, Style
 from .parameters import Places
 from .schemas import DESCRIPTION, Links, Schemas
-from .text import words
+from .text import media_type, words
 from .tree import Document
 from .unusable import Unusable
 
@@ -129,13 +129,12 @@ class Bodies:
     ) -> Parameter:
         """Without a style the type decides (§4.8.15.1): objects are JSON, files are bytes."""
         kind, binary = self._kind(node)
-        listed = encoding.get("contentType")
-        media_type = str(listed).split(",")[0].strip() if isinstance(listed, str) else ""
+        wanted = media_type(str(encoding.get("contentType", "")).split(",")[0])
         if content.kind == "form":
             return replace(
                 made, explode=True, content="application/json" if kind == "object" else ""
             )
-        wanted = "" if "*" in media_type else media_type
+        wanted = "" if "*" in wanted else wanted
         is_bytes = binary or (kind == "string" and bool(wanted) and not _is_text(wanted))
         if kind == "object" and not wanted:
             wanted = "application/json"
@@ -154,9 +153,9 @@ class Bodies:
         if kind == "array":
             return self._kind(node.get("items"))
         binary = node.get("format") == "binary" or kind == "file"
-        media_type = node.get("contentMediaType")
-        if isinstance(media_type, str) and "contentEncoding" not in node:
-            binary = binary or not _is_text(media_type.lower())
+        inner = media_type(node.get("contentMediaType"))
+        if inner and "contentEncoding" not in node:
+            binary = binary or not _is_text(inner)
         return str(kind or ("object" if "properties" in node else "")), binary
 
     def _members(self, node: object, depth: int) -> Members | None:
@@ -202,14 +201,16 @@ class Bodies:
 
 def _chosen(contents: Mapping[str, Any], node: Mapping[str, Any]) -> Content:
     """Prefer JSON, then forms, then text, then bytes."""
-    named = {str(name).partition(";")[0].strip().lower(): name for name in contents}
-    media_type = min(named, key=_preference)
-    described = contents[named[media_type]]
+    named = {kind: name for name in contents if (kind := media_type(name))}
+    if not named:
+        raise Unusable("its body has no media type")
+    chosen = min(named, key=_preference)
+    described = contents[named[chosen]]
     described = described if isinstance(described, dict) else {}
     encoding = described.get("encoding")
     return Content(
-        _kind_of(media_type),
-        media_type,
+        _kind_of(chosen),
+        chosen,
         described.get("schema", {}),
         encoding if isinstance(encoding, dict) else {},
         words(node.get("description"), DESCRIPTION),
@@ -218,32 +219,32 @@ def _chosen(contents: Mapping[str, Any], node: Mapping[str, Any]) -> Content:
     )
 
 
-def _preference(media_type: str) -> int:
+def _preference(kind: str) -> int:
     order = (
-        media_type == "application/json",
-        _JSON.fullmatch(media_type),
-        media_type == _FORM,
-        media_type == _MULTIPART,
-        _is_text(media_type),
+        kind == "application/json",
+        _JSON.fullmatch(kind),
+        kind == _FORM,
+        kind == _MULTIPART,
+        _is_text(kind),
         True,
     )
     return next(place for place, holds in enumerate(order) if holds)
 
 
-def _kind_of(media_type: str) -> Kind:
-    if _JSON.fullmatch(media_type):
+def _kind_of(kind: str) -> Kind:
+    if _JSON.fullmatch(kind):
         return "json"
     kinds: Mapping[str, Kind] = {_FORM: "form", _MULTIPART: "multipart", _RELATED: "related"}
-    return kinds.get(media_type, "raw")
+    return kinds.get(kind, "raw")
 
 
-def _is_text(media_type: str) -> bool:
-    return bool(_TEXTUAL.fullmatch(media_type) or _JSON.fullmatch(media_type))
+def _is_text(kind: str) -> bool:
+    return bool(_TEXTUAL.fullmatch(kind) or _JSON.fullmatch(kind))
 
 
 def _raw(content: Content, contents: Mapping[str, Any]) -> tuple[Body, list[Parameter]]:
     """Text as it is or bytes in base64; several media types, or a range of them, are a choice."""
-    kinds = [str(name).partition(";")[0].strip().lower() for name in contents]
+    kinds = [kind for name in contents if (kind := media_type(name))]
     text = _is_text(content.media_type)
     fixed = [kind for kind in kinds if "*" not in kind and _is_text(kind) == text]
     own = fixed[0] if fixed else "text/plain" if text else _BYTES

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import quote, urldefrag
+from urllib.parse import parse_qsl, quote, urldefrag
 
 from ....wire.errors import ValetError
 from ...egress.denied import denied
+from ...egress.origin import check_target
 from ...egress.request import METHODS, SAFE_METHODS
 from ..model import Method, Need, Operation, Parameter
 from . import naming
@@ -154,7 +155,7 @@ class _Compiler:
             raise Unusable("its method is not one that is called")
         described = found.described
         where = self._server(found)
-        path = found.path.partition("#")[0]
+        path = found.path.partition("#")[0].partition("?")[0]
         if _NEVER.covers(found.method, where.base + path):
             raise Unusable("it hands out credentials, so it is never called")
         base = naming.basis(found.method, found.path, described.operationId)
@@ -208,7 +209,7 @@ class _Compiler:
             name,
             summary,
             cast(Method, found.method),
-            quote(placed.server.base + path, safe="/{}:@!$&'()*+,;=%~"),
+            _target(placed.server.base + path),
             parameters,
             scopes=alternatives[0].scopes if alternatives else frozenset(),
             description=description,
@@ -217,7 +218,7 @@ class _Compiler:
             body=body,
             alternatives=alternatives,
             accept=accept,
-            fixed_query=described.fixed_query,
+            fixed_query=(*described.fixed_query, *_query(found.path)),
             fixed_headers=described.fixed_headers,
             defs=self._schemas.defs(links),
             returns=returns,
@@ -259,6 +260,18 @@ def _named(
         p if p.name == name else replace(p, name=name, wire_name=p.name)
         for p, name in zip(kept, names, strict=True)
     )
+
+
+def _target(template: str) -> str:
+    """Return a path in the grammar of requests; raises `ValueError` for one that cannot be."""
+    path = quote(template, safe="/{}:@!$&'()*+,;=%~")
+    check_target(_PLACEHOLDER.sub("x", path))
+    return path
+
+
+def _query(path: str) -> list[tuple[str, str]]:
+    """Return the query that some documents write into a path, to tell operations apart."""
+    return parse_qsl(path.partition("#")[0].partition("?")[2], keep_blank_values=True)
 
 
 def _undeclared(name: str) -> Parameter:

@@ -13,6 +13,7 @@ from .text import words
 from .tree import Document
 
 _OAUTH = "Oauth2"
+_VERSION = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
 _RESERVED = re.compile(r"\{\+([^{}]+)\}")
 _DEPTH = 12
 _FIELDS = {
@@ -99,7 +100,7 @@ class Discovery:
 
     def _described(self, method: Mapping[str, Any], tags: tuple[str, ...]) -> Described:
         scopes = method.get("scopes")
-        version = method.get("apiVersion")
+        version = _text(method.get("apiVersion"))
         own = _text(method.get("id"))
         return Described(
             operationId=own.removeprefix(self._prefix),
@@ -110,7 +111,7 @@ class Discovery:
             security=[{_OAUTH: [scope]} for scope in scopes] if isinstance(scopes, list) else None,
             tags=[tags[0]] if tags else None,
             deprecated=method.get("deprecated"),
-            fixed_headers=(("X-Goog-Api-Version", version),) if isinstance(version, str) else (),
+            fixed_headers=(("X-Goog-Api-Version", version),) if _VERSION.fullmatch(version) else (),
         )
 
     def _parameters(self, method: Mapping[str, Any]) -> list[Any]:

@@ -11,7 +11,7 @@ from ...egress.request import may_be_argument
 from ..model import Parameter, Style, Where
 from .schemas import DESCRIPTION, Links, Schemas
 from .security import Scheme
-from .text import words
+from .text import media_type, words
 from .tree import Document
 from .unusable import Unusable
 
@@ -144,7 +144,7 @@ def _schema(node: Mapping[str, Any]) -> tuple[str, object]:
     """Return the media type of the value, when it has one, and its schema."""
     content = node.get("content")
     if isinstance(content, dict) and content:
-        media_type, described = next(iter(content.items()))
+        name, described = next(iter(content.items()))
         schema = described.get("schema") if isinstance(described, dict) else None
-        return str(media_type).partition(";")[0].strip().lower(), schema
+        return media_type(name) or "text/plain", schema
     return "", node.get("schema")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..model import Paging, Parameter, Returns
+from .text import media_type
 from .tree import Document, decoded, members
 from .unusable import Unusable
 
@@ -95,11 +96,11 @@ class Responses:
         if not answer.content:
             return _UNKNOWN, linked, ""
         content = answer.content
-        media_type = next((kind for kind in content if "json" in kind), next(iter(content)))
-        accept = media_type.partition(";")[0].strip()
-        if "json" in media_type:
-            return self._shape(content[media_type].schema, 0), linked, accept
-        textual = media_type.startswith("text/") or "xml" in media_type
+        name = next((kind for kind in content if "json" in kind), next(iter(content)))
+        accept = media_type(name)
+        if "json" in accept:
+            return self._shape(content[name].schema, 0), linked, accept
+        textual = accept.startswith("text/") or "xml" in accept
         return Returns("text" if textual else "binary"), linked, accept
 
     def _raw(self, reference: object) -> msgspec.Raw:

@@ -23,6 +23,8 @@ _SUSPECT = re.compile(r"[<\[*_#>&`~\\\n\t]|[^\x20-\x7e]|  ")
 _SENTENCE = re.compile(
     r"(?<![.\s][A-Za-z])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\betc)[.!?](?=\s+[A-Z0-9\"'`(]|\s*$)"
 )
+# RFC 9110 §8.3.1, and the ranges of §12.5.1.
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+", re.ASCII)
 _MARKUP = 8
 """How many times longer than what is left of it a text may be before it is read."""
 
@@ -41,6 +43,14 @@ def plain(text: str, limit: int) -> str:
 def words(value: object, limit: int) -> str:
     """Return the plain text of a member that should be text; empty when it is not."""
     return plain(value, limit) if isinstance(value, str) else ""
+
+
+def media_type(value: object) -> str:
+    """Return a media type without its parameters; empty for what is none, and so for no header."""
+    if not isinstance(value, str) or len(value) > 200:
+        return ""
+    kind = value.partition(";")[0].strip().lower()
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
 def first_sentence(text: str, limit: int) -> str:
