@@ -23,6 +23,7 @@ from jupyter_valet.wire import egress as wire
 
 TOKEN = KEY.encode()
 LIMITS = {"request_bytes": 5_000_000, "response_bytes": 5_000_000, "concurrent": 3}
+LIMITS["idle_seconds"] = 2
 
 
 @pytest.fixture(scope="module")
@@ -468,6 +469,20 @@ def test_a_body_over_the_limit_is_refused(kernel: Kernel, api: RecordingApi) -> 
     """Whatever the person would say to it."""
     answer = send(kernel, path(api), "QUERY", b"x" * (LIMITS["request_bytes"] + 1))
     assert answer.code == "request_too_large"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(kernel: Kernel, api: RecordingApi) -> None:
+    """Not by the second, as before a capability was shown; but not for ever."""
+    connection = http.client.HTTPConnection("127.0.0.1", kernel.port, timeout=30)
+    try:
+        connection.putrequest("QUERY", path(api))
+        connection.putheader("Authorization", f"Bearer {kernel.token}")
+        connection.putheader("Content-Length", "10")
+        connection.endheaders(b"12345")
+        assert Answered(connection).code == "bad_request"
+    finally:
+        connection.close()
+    assert api.seen == []
 
 
 def test_one_kernel_has_so_many_under_way(kernel: Kernel, api: RecordingApi) -> None:

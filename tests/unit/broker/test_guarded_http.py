@@ -20,6 +20,8 @@ GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 async def answer(scope: Any, receive: Any, send: Any) -> None:
     """Say how long the body was; `/slow` takes its time over it."""
     size = 0
+    if scope["path"] == "/own":
+        scope[guarded_http.OWN_PACE] = True
     while True:
         message = await receive()
         size += len(message.get("body", b""))
@@ -146,6 +148,23 @@ async def test_a_client_that_waits_for_its_answer_is_not_cut_off(
     ):
         await stream.send(GET.replace(b"/ ", b"/slow ") + b"Connection: close\r\n\r\n")
         assert (await said(stream)).endswith(b"\r\n\r\n0")
+
+
+@pytest.mark.anyio
+async def test_who_reads_a_body_may_have_limits_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once a capability was shown, a body may take as long as upstream does to take it."""
+    monkeypatch.setattr(guarded_http, "SECONDS", 0.1)
+    async with (
+        listening() as (_, port),
+        await anyio.connect_tcp("127.0.0.1", port) as stream,
+    ):
+        head = b"POST /own HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+        for piece in (head, b"1", b"2"):
+            await stream.send(piece)
+            await anyio.sleep(0.25)
+        assert (await said(stream)).endswith(b"\r\n\r\n2")
 
 
 @pytest.mark.anyio

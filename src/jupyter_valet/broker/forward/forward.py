@@ -116,10 +116,9 @@ class _Exchange:
         headers = outgoing(self._scope["headers"])
         watch = Misdirected(profile.title)
         watch.check((wanted.target, *headers.values()))
-        upload = Upload(self._receive, self._parts.limits, watch)
+        self._scope[OWN_PACE] = True
+        upload = Upload(self._headers, self._receive, self._parts.limits, watch)
         use = self._use(profile, wanted, headers, await upload.begin())
-        if not upload.complete:
-            self._scope[OWN_PACE] = True
         await self._while_there(upload, self._asking(profile, use, upload))
 
     def _use(

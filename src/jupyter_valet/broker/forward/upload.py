@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
+
+import anyio
 
 from ...wire.errors import ValetError
 from .limits import ForwardLimits
@@ -18,15 +20,23 @@ class ClientGone(Exception):
 
 
 class Upload:
-    """One body. `begin` reads as much as is kept; then it is `kept`, or must be `streamed`."""
+    """One body, if there is one: `begin` returns it when it is small, else it is `streamed`."""
 
-    def __init__(self, receive: Receive, limits: ForwardLimits, watch: Misdirected) -> None:
+    def __init__(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        receive: Receive,
+        limits: ForwardLimits,
+        watch: Misdirected,
+    ) -> None:
         self._receive = receive
         self._limits = limits
         self._watch = watch
         self._left = limits.stream.request_bytes
         self._begun: list[bytes] = []
-        self.complete = False
+        # RFC 9112 §6.3: a request without either has no body.
+        framing = {b"content-length", b"transfer-encoding"}
+        self.complete = framing.isdisjoint(name.lower() for name, _ in headers)
         self.failure: Exception | None = None
         """Why streaming it ended early; the HTTP client that reads it says so in its own words."""
 
@@ -51,7 +61,11 @@ class Upload:
             raise
 
     async def _next(self) -> bytes:
-        message = await self._receive()
+        try:
+            with anyio.fail_after(self._limits.stream.idle_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise ValetError("bad_request", what="its body does not come") from None
         if message["type"] == "http.disconnect":
             raise ClientGone
         piece: bytes = message.get("body", b"")
