@@ -12,6 +12,7 @@ from jupyter_valet.broker.catalogue import Catalogue
 from jupyter_valet.broker.oauth import Profile
 from jupyter_valet.broker.policy import Policy
 from jupyter_valet.broker.policy.access import Access
+from jupyter_valet.broker.search import Finding, Indexes
 from jupyter_valet.broker.toolsets import Toolset
 
 
@@ -23,6 +24,8 @@ def calls_of(
     profiles: Mapping[str, Profile],
     policy: Policy,
 ) -> Calls:
-    """Return calls whose only tools are the operations of `toolsets`."""
+    """Return calls whose only tools are the operations of `toolsets`, and those that find them."""
     authorized = Authorized(Access(connections, policy), connections, egress, audit)
-    return Calls(Catalogue(Apis(toolsets, authorized, profiles)))
+    catalogue = Catalogue(Apis(toolsets, authorized, profiles))
+    catalogue.add(Finding(catalogue, Indexes()))
+    return Calls(catalogue)

@@ -18,6 +18,16 @@ from .toolsets import Tool, Toolset
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/x-ndjson")
 _TEXTUAL_SUFFIXES = ("+json", "+xml")
 
+FEW = 40
+"""Operations up to which a toolset is listed: some 5,000 tokens."""
+
+
+def shows(toolset: Toolset, few: int) -> bool:
+    """Tell whether clients are shown the tools of `toolset`, or have to search for them."""
+    return toolset.listing == "all" or (
+        toolset.listing == "auto" and len(toolset.operations) <= few
+    )
+
 
 class Apis:
     """The operations of toolsets, run with the caller's connection."""
@@ -27,13 +37,17 @@ class Apis:
         toolsets: Iterable[Toolset],
         authorized: Authorized,
         profiles: Mapping[str, Profile],
+        *,
+        few: int = FEW,
     ) -> None:
-        self._tools = {
-            tool.name: tool
-            for toolset in toolsets
-            for tool in (Tool(toolset, operation) for operation in toolset.operations)
-        }
-        self._all = tuple(self._tools.values())
+        sets = [
+            (toolset, [Tool(toolset, one) for one in toolset.operations]) for toolset in toolsets
+        ]
+        self._all = tuple(tool for _, tools in sets for tool in tools)
+        self._tools = {tool.name: tool for tool in self._all}
+        self._listed = tuple(
+            tool for toolset, tools in sets if shows(toolset, few) for tool in tools
+        )
         self._authorized = authorized
         self._profiles = profiles
 
@@ -42,8 +56,8 @@ class Apis:
         return self._tools.get(name)
 
     def listed(self, caller: Caller) -> Sequence[Tool]:
-        """Return every tool; always the same tuple."""
-        return self._all
+        """Return the tools of toolsets that are listed; always the same tuple."""
+        return self._listed
 
     def everything(self, caller: Caller) -> Sequence[Tool]:
         """Return every tool; always the same tuple."""

@@ -6,11 +6,11 @@ It knows neither MCP nor the client: what a call lacks it says with an exception
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .catalogue import Call, Catalogue, Tool, ToolOutcome, UnknownTool
+from .catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool
 from .catalogue.source import Progress
 from .kernels import Caller
 
@@ -20,10 +20,6 @@ class Calls:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-
-    def tools(self, caller: Caller) -> Sequence[Tool]:
-        """Return what `tools/list` shows `caller`; the same object until something changes."""
-        return self.catalogue.listed(caller)
 
     def find(self, caller: Caller, name: str) -> Tool | None:
         """Return the tool of that name if `caller` may see it."""
@@ -44,7 +40,15 @@ class Calls:
         Raises `UnknownTool`, `Needs`, and `ValetError` for bad arguments and for what goes wrong on
         the way.
         """
-        source, tool = self.catalogue.find(caller, name)
+        source, tool = await self._found(caller, name)
         tool.check(arguments)
         call = Call(caller, tool, arguments)
         return await source.run(replace(call, progress=progress) if progress else call)
+
+    async def _found(self, caller: Caller, name: str) -> tuple[Source, Tool]:
+        """Find a tool, also one whose source is only just learning of it. Raises `UnknownTool`."""
+        try:
+            return self.catalogue.find(caller, name)
+        except UnknownTool:
+            await self.catalogue.prepare(caller)
+            return self.catalogue.find(caller, name)

@@ -33,6 +33,7 @@ from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
 from .policy import Digests, Grants, Policy
 from .policy.access import Access
+from .search import Finding, Indexes
 from .toolsets import toolsets
 from .upstream import Upstreams, upstreams
 from .vault import Vault
@@ -131,7 +132,9 @@ async def build(
     authorized = Authorized(access, connections, egress, audit)
     functions = Functions(kernels, access, known, audit)
     sets = toolsets(known)
-    catalogue = Catalogue(Apis(sets, authorized, known), functions)
+    catalogue = Catalogue(Apis(sets, authorized, known))
+    catalogue.add(Finding(catalogue, Indexes(Path(start.state_dir) / "search")))
+    catalogue.add(functions)
     functions.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)

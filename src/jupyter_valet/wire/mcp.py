@@ -24,3 +24,8 @@ META_PROVIDER = "jupyter-valet/provider"
 
 META_ERROR = "jupyter-valet/error"
 """In an `isError` result's `_meta`: the `ValetError` as JSON, for clients that know it."""
+
+META_LIST = "jupyter-valet/list"
+"""In the `_meta` of a `tools/list` request: `LIST_ALL` asks also for what is not listed otherwise."""
+
+LIST_ALL = "all"

@@ -82,9 +82,7 @@ class _Server(Server[Any]):
         extensions: dict[str, dict[str, Any]] | None = None,
     ) -> InitializationOptions:
         told = notification_options or NotificationOptions(tools_changed=True)
-        options = super().create_initialization_options(
-            told, experimental_capabilities, extensions
-        )
+        options = super().create_initialization_options(told, experimental_capabilities, extensions)
         return options.model_copy(update={"instructions": self._words()})
 
 
