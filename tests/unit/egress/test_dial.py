@@ -165,3 +165,21 @@ async def test_a_new_credential_is_watched_for_at_once() -> None:
     assert watches.of("here", Secret("b" * 20)).found_in(b"b" * 20)
     watches.keep(())
     assert watches.of("here", Secret("a" * 20)) is not first
+
+
+async def test_a_pool_that_something_passes_through_is_not_closed_for_another() -> None:
+    """A download may take longer than it takes others to ask sixty-four hosts."""
+    pools = Pools(None)
+    try:
+        kept = Destination("jane/k1", Origin.parse("https://api.example"), False)
+        with pools.streaming(kept):
+            session = await pools.session(kept)
+            for number in range(100):
+                await pools.session(Destination(f"joe/{number}", kept.origin, False))
+            assert not session.closed
+            assert len(pools) == 64
+        for number in range(100):
+            await pools.session(Destination(f"jim/{number}", kept.origin, False))
+        assert session.closed
+    finally:
+        await pools.close()

@@ -117,18 +117,21 @@ class Egress:
             if never.covers(request.method, request.target):
                 raise ValetError("endpoint_denied", provider=provider)
             url, headers = inject.into(request, placement, credential)
-            answer = await self._begin(request, url, headers, destination, upload, limits, provider)
-            try:
-                streamed = Streamed(
-                    answer, reflection, limits, lambda e: _unreachable(e, provider), provider
+            with self._pools.streaming(destination):
+                answer = await self._begin(
+                    request, url, headers, destination, upload, limits, provider
                 )
-                onward = _same_origin_redirect(request, streamed) if hop < _HOPS else None
-                if onward is None:
-                    yield streamed
-                    return
-                request = onward
-            finally:
-                answer.close()
+                try:
+                    streamed = Streamed(
+                        answer, reflection, limits, lambda e: _unreachable(e, provider), provider
+                    )
+                    onward = _same_origin_redirect(request, streamed) if hop < _HOPS else None
+                    if onward is None:
+                        yield streamed
+                        return
+                    request = onward
+                finally:
+                    answer.close()
 
     async def close(self) -> None:
         """Close the connections."""

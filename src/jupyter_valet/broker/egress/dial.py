@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from .origin import AddressRefused, Origin, permitted, resolve
 
 _POOLS = 64
-"""How many pools may be open; the one that was used longest ago is closed for another."""
+"""How many pools may be open; the one that was used longest ago, and through which nothing is
+passed on just now, is closed for another."""
 
 _KEEPALIVE = 15.0
 """Seconds an idle connection is kept: below what servers commonly allow, so that a request is
@@ -87,6 +89,7 @@ class Pools:
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self._tls = tls
         self._sessions: OrderedDict[Destination, aiohttp.ClientSession] = OrderedDict()
+        self._streaming: Counter[Destination] = Counter()
 
     def __contains__(self, destination: object) -> bool:
         return destination in self._sessions
@@ -103,10 +106,21 @@ class Pools:
         if session is None:
             session = self._open(destination)
         self._sessions[destination] = session
-        while len(self._sessions) > _POOLS:
-            _, oldest = self._sessions.popitem(last=False)
-            await oldest.close()
+        idle = (d for d in list(self._sessions) if d not in self._streaming and d != destination)
+        while len(self._sessions) > _POOLS and (oldest := next(idle, None)) is not None:
+            await self._sessions.pop(oldest).close()
         return session
+
+    @contextmanager
+    def streaming(self, destination: Destination) -> Iterator[None]:
+        """Keep the session of `destination` open, however long ago it was asked for."""
+        self._streaming[destination] += 1
+        try:
+            yield
+        finally:
+            self._streaming[destination] -= 1
+            if not self._streaming[destination]:
+                del self._streaming[destination]
 
     def _open(self, destination: Destination) -> aiohttp.ClientSession:
         host = destination.origin.host
