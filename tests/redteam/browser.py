@@ -17,6 +17,7 @@ from channel import Got
 from jupyter_process import TOKEN
 from playwright.sync_api import Browser, BrowserContext, Page
 from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import TimeoutError as BrowserTimeout
 from victim import World
 
 _SHOW = """
@@ -81,6 +82,8 @@ def attack(tab: Tab, name: str, mark: Path) -> Got:
     """Run one row's script."""
     try:
         return Got(_row(name)(tab, mark) or "")
+    except BrowserTimeout as error:  # nobody refused anything: the row did not run
+        return Got(f"Timeout: {error.message.splitlines()[0][:200]}", ("Timeout",))
     except BrowserError as error:
         return Got(f"BrowserError: {error.message.splitlines()[0][:200]}", ("BrowserError",))
 

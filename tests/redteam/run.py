@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pwd
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -87,13 +88,17 @@ def _attack(options: Any) -> None:
     rows, home = _chosen(options.rows), _home(_me())
     records = {name: Record.load(home / f"{name}.json") for name in options.level}
     for record in records.values():
-        for id_ in [] if options.resume else rows:
-            record.seen.pop(id_, None)
+        for id_ in rows:
+            if not options.resume or record.seen.get(id_, _BROKEN).verdict == "broken":
+                record.seen.pop(id_, None)
     by_tests_of = _Tests(rows, records)
     for name, record in records.items():
         missing = {id_: row for id_, row in rows.items() if id_ not in record.seen}
         if missing:
             _level(LEVELS[name], missing, record, by_tests_of)
+
+
+_BROKEN = Seen("broken")
 
 
 class _Tests:
@@ -194,4 +199,5 @@ def _options() -> Any:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and browsers end with us
     raise SystemExit(main())
