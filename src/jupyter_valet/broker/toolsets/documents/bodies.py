@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ..model import Body, Parameter, Style
+from .content import BYTES, RELATED, Content, chosen, is_text
+from .keywords import DESCRIPTION
 from .parameters import Places
-from .schemas import DESCRIPTION, Links, Schemas
+from .schemas import Links, Schemas
 from .text import media_type, words
 from .tree import Document
 from .unusable import Unusable
 
-_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json")
-_TEXTUAL = re.compile(r"text/.*|application/(?:[\w.-]+\+)?xml|application/(?:x-)?(?:ndjson|jsonl)|"
-                      r"application/(?:[\w.-]+\+)?(?:json-seq|yaml|sql)")  # fmt: skip
-_FORM, _MULTIPART, _BYTES = (
-    "application/x-www-form-urlencoded", "multipart/form-data", "application/octet-stream",
-)  # fmt: skip
-_RELATED = "multipart/related"
 _ALTERNATIVES = frozenset({"oneOf", "anyOf", "not", "if", "patternProperties", "propertyNames"})
 _DEPTH = 8
 _ENCODED_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
-
-Kind = Literal["json", "form", "multipart", "related", "raw"]
 
 
 @dataclass(frozen=True)
@@ -34,20 +26,6 @@ class Members:
 
     properties: Mapping[str, Any]
     required: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Content:
-    """One media type of a body, and what the document says about it."""
-
-    kind: Kind
-    media_type: str
-    schema: object
-    encoding: Mapping[str, Any]
-    description: str
-    required: bool
-    optional: bool
-    """Whether the document says so; when it says nothing, required members are required."""
 
 
 class Bodies:
@@ -64,7 +42,7 @@ class Bodies:
         contents = node.get("content") if isinstance(node, dict) else None
         if not isinstance(node, dict) or not isinstance(contents, dict) or not contents:
             return None, []
-        content = _chosen(contents, node)
+        content = chosen(contents, node)
         if content.kind == "raw":
             return _raw(content, contents)
         if content.kind == "related":
@@ -91,9 +69,9 @@ class Bodies:
         made = self._arguments(content, members, key, links) if members else []
         schema = _base64({})
         media = Parameter("media", "body", schema, "The content, in base64", True, binary=True)
-        kind = {"type": "string", "default": _BYTES}
-        media_type = Parameter("media_type", "media_type", kind, "Media type of the content")
-        return Body("related", _RELATED), [*made, media, media_type]
+        kind = {"type": "string", "default": BYTES}
+        choice = Parameter("media_type", "media_type", kind, "Media type of the content")
+        return Body("related", RELATED), [*made, media, choice]
 
     def _arguments(
         self, content: Content, members: Members, key: str, links: Links
@@ -135,7 +113,7 @@ class Bodies:
                 made, explode=True, content="application/json" if kind == "object" else ""
             )
         wanted = "" if "*" in wanted else wanted
-        is_bytes = binary or (kind == "string" and bool(wanted) and not _is_text(wanted))
+        is_bytes = binary or (kind == "string" and bool(wanted) and not is_text(wanted))
         if kind == "object" and not wanted:
             wanted = "application/json"
         schema = _base64(made.schema) if is_bytes else made.schema
@@ -155,7 +133,7 @@ class Bodies:
         binary = node.get("format") == "binary" or kind == "file"
         inner = media_type(node.get("contentMediaType"))
         if inner and "contentEncoding" not in node:
-            binary = binary or not _is_text(inner)
+            binary = binary or not is_text(inner)
         return str(kind or ("object" if "properties" in node else "")), binary
 
     def _members(self, node: object, depth: int) -> Members | None:
@@ -199,55 +177,12 @@ class Bodies:
         return isinstance(target, dict) and target.get("readOnly") is True
 
 
-def _chosen(contents: Mapping[str, Any], node: Mapping[str, Any]) -> Content:
-    """Prefer JSON, then forms, then text, then bytes."""
-    named = {kind: name for name in contents if (kind := media_type(name))}
-    if not named:
-        raise Unusable("its body has no media type")
-    chosen = min(named, key=_preference)
-    described = contents[named[chosen]]
-    described = described if isinstance(described, dict) else {}
-    encoding = described.get("encoding")
-    return Content(
-        _kind_of(chosen),
-        chosen,
-        described.get("schema", {}),
-        encoding if isinstance(encoding, dict) else {},
-        words(node.get("description"), DESCRIPTION),
-        node.get("required") is True,
-        node.get("required") is False,
-    )
-
-
-def _preference(kind: str) -> int:
-    order = (
-        kind == "application/json",
-        _JSON.fullmatch(kind),
-        kind == _FORM,
-        kind == _MULTIPART,
-        _is_text(kind),
-        True,
-    )
-    return next(place for place, holds in enumerate(order) if holds)
-
-
-def _kind_of(kind: str) -> Kind:
-    if _JSON.fullmatch(kind):
-        return "json"
-    kinds: Mapping[str, Kind] = {_FORM: "form", _MULTIPART: "multipart", _RELATED: "related"}
-    return kinds.get(kind, "raw")
-
-
-def _is_text(kind: str) -> bool:
-    return bool(_TEXTUAL.fullmatch(kind) or _JSON.fullmatch(kind))
-
-
 def _raw(content: Content, contents: Mapping[str, Any]) -> tuple[Body, list[Parameter]]:
     """Text as it is or bytes in base64; several media types, or a range of them, are a choice."""
     kinds = [kind for name in contents if (kind := media_type(name))]
-    text = _is_text(content.media_type)
-    fixed = [kind for kind in kinds if "*" not in kind and _is_text(kind) == text]
-    own = fixed[0] if fixed else "text/plain" if text else _BYTES
+    text = is_text(content.media_type)
+    fixed = [kind for kind in kinds if "*" not in kind and is_text(kind) == text]
+    own = fixed[0] if fixed else "text/plain" if text else BYTES
     schema: dict[str, Any] = {"type": "string"} if text else _base64({"type": "string"})
     arguments = [
         Parameter("body", "body", schema, content.description, content.required, binary=not text)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, urldefrag
+from urllib.parse import urldefrag
 
 from ....wire.errors import ValetError
 from ...egress.denied import denied
-from ...egress.origin import check_target
 from ...egress.request import METHODS, SAFE_METHODS
-from ..model import Method, Need, Operation, Parameter
+from ..model import Method, Need, Operation
 from . import naming
+from .arguments import named, query, target
 from .bodies import Bodies
 from .compiled import Compiled, Packer
 from .discovery import Discovery
@@ -31,19 +31,14 @@ from .security import Narrowness, needs, schemes
 from .servers import Server, parsed, server
 from .shapes import Format, Found, Skipped
 from .swagger import Swagger
-from .text import first_sentence, words
 from .tree import Document
 from .unusable import Unusable
+from .wording import said, tags
 
 MOST_OPERATIONS = 20_000
 """Operations of one document; the largest public ones have some 17,000."""
 
-SUMMARY, DESCRIPTION = 200, 600
-"""Characters of a tool's first sentence, and of all that is said about it."""
-
 _TOOLSET = re.compile(r"[a-z][a-z0-9_]{0,29}", re.ASCII)
-_PLACEHOLDER = re.compile(r"\{\+?([^{}/]*)\}")
-_FEW_WORDS = 3
 _NEVER = denied(())
 
 
@@ -201,24 +196,24 @@ class _Compiler:
         nodes = merged(self._source.document, found.shared, described.parameters)
         made = self._parameters.arguments(nodes, links)
         body, members = self._bodies.body(described.requestBody, found.key, links)
-        path, parameters = _named(placed.path, made, members)
+        path, parameters = named(placed.path, made, members)
         alternatives = narrowness.order(placed.alternatives)
         returns, linked, accept = self._responses.read(described.responses)
-        summary, description = _said(described.summary, described.description, name)
+        summary, description = said(described.summary, described.description, name)
         return Operation(
             name,
             summary,
             cast(Method, found.method),
-            _target(placed.server.base + path),
+            target(placed.server.base + path),
             parameters,
             scopes=alternatives[0].scopes if alternatives else frozenset(),
             description=description,
-            tags=_tags(described.tags),
+            tags=tags(described.tags),
             deprecated=described.deprecated is True,
             body=body,
             alternatives=alternatives,
             accept=accept,
-            fixed_query=(*described.fixed_query, *_query(found.path)),
+            fixed_query=(*described.fixed_query, *query(found.path)),
             fixed_headers=described.fixed_headers,
             defs=self._schemas.defs(links),
             returns=returns,
@@ -238,62 +233,3 @@ class _Compiler:
         if not self._skipped:
             return "there is no operation in it that is switched on"
         return f"none of its operations can be used; of the first, {self._skipped[0].reason}"
-
-
-def _named(
-    path: str, own: list[Parameter], members: list[Parameter]
-) -> tuple[str, tuple[Parameter, ...]]:
-    """Give all arguments their names, and the path those of its placeholders."""
-    placeholders = set(_PLACEHOLDER.findall(path))
-    # A parameter that the path has no place for is no parameter; one that is missing gets one.
-    kept = [p for p in own if p.where != "path" or p.name in placeholders]
-    missing = placeholders - {p.name for p in kept if p.where == "path"}
-    kept = [_undeclared(name) for name in sorted(missing)] + kept + members
-    names = naming.arguments([(p.where, p.name) for p in kept])
-    in_path = {p.name: name for p, name in zip(kept, names, strict=True) if p.where == "path"}
-    literal, *rest = _PLACEHOLDER.split(path)
-    if any("{" in text or "}" in text for text in (literal, *rest[1::2])):
-        raise Unusable("its path is not well-formed")
-    for placeholder, text in zip(rest[::2], rest[1::2], strict=True):
-        literal += f"{{{in_path[placeholder]}}}{text}"
-    return literal, tuple(
-        p if p.name == name else replace(p, name=name, wire_name=p.name)
-        for p, name in zip(kept, names, strict=True)
-    )
-
-
-def _target(template: str) -> str:
-    """Return a path in the grammar of requests; raises `ValueError` for one that cannot be."""
-    path = quote(template, safe="/{}:@!$&'()*+,;=%~")
-    check_target(_PLACEHOLDER.sub("x", path))
-    return path
-
-
-def _query(path: str) -> list[tuple[str, str]]:
-    """Return the query that some documents write into a path, to tell operations apart."""
-    return parse_qsl(path.partition("#")[0].partition("?")[2], keep_blank_values=True)
-
-
-def _undeclared(name: str) -> Parameter:
-    return Parameter(name, "path", {"type": "string"}, "", required=True, style="simple")
-
-
-def _said(summary: object, description: object, name: str) -> tuple[str, str]:
-    """Return the sentence by which a model chooses, and all that is said.
-
-    A summary of a word or two says less than the first sentence of the description.
-    """
-    short, long = words(summary, SUMMARY), words(description, DESCRIPTION)
-    if short.count(" ") + 1 >= _FEW_WORDS:
-        return short.rstrip("."), long
-    first = first_sentence(long, SUMMARY)
-    if not short or not first:
-        return short.rstrip(".") or first or name.replace("_", " ").capitalize(), long
-    known = short.lower() in first.lower()
-    return first if known else first_sentence(f"{short}: {first}", SUMMARY), long
-
-
-def _tags(listed: object) -> tuple[str, ...]:
-    if not isinstance(listed, list):
-        return ()
-    return tuple(words(tag, 60) for tag in listed[:8] if isinstance(tag, str))

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from ...egress.request import may_be_argument
 from ..model import Parameter, Style, Where
-from .schemas import DESCRIPTION, Links, Schemas
+from .keywords import DESCRIPTION
+from .schemas import Links, Schemas
 from .security import Scheme
 from .text import media_type, words
 from .tree import Document
