@@ -67,7 +67,10 @@ class Tab:
         """Run a script as a cell's output; return what it gave or what stopped it."""
         text = _SCRIPT.format(base=self.world.server.base, body=body)
         self.notebook.run_code(_SHOW.format(script=text))
-        return self.result(self.notebook.page, seconds)
+        said = self.result(self.notebook.page, seconds)
+        if said == "undefined":
+            raise BrowserTimeout("the output's script did not end")
+        return said
 
     @staticmethod
     def result(page: Page, seconds: float = 30) -> str:
