@@ -104,7 +104,7 @@ async def test_a_called_tools_sign_in_is_the_outer_calls(here: World, mode: str)
 
 @BOTH
 async def test_a_write_through_it_needs_what_a_write_needs(here: World, mode: str) -> None:
-    """The grant of a reader does not write, whichever name the call has."""
+    """A grant to read asks for each write, whichever name the call has."""
     here.granting = False
     token, connection = here.kernel(), here.connect(scopes=SCOPES | {"issues:write"})
     allow(here.policy, here.callers[0], connection, access="read")
@@ -115,7 +115,7 @@ async def test_a_write_through_it_needs_what_a_write_needs(here: World, mode: st
         async with here.client(token, mode) as client:
             result = await client.call_tool(name, arguments)
         assert result.is_error
-        assert text(result).startswith("grant_required:"), text(result)
+        assert text(result).startswith("approval_required:"), text(result)
     assert here.upstream.requests == []
 
 
