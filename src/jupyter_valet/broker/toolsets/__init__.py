@@ -1,7 +1,7 @@
 """Tools as data: operations of an HTTP API, what they take, and what they need.
 
 Nothing here makes a request or knows a credential. The built-in toolsets are a handful each; what
-an OpenAPI document describes becomes the same data.
+the document of an API describes becomes the same data (`documents/`).
 """
 
 from .builtin import toolsets
