@@ -151,6 +151,7 @@ async def upstream_world(
             audit,
             oauth,
             connections,
+            transactions,
             Access(connections, policy),
             profiles,
             servers,

@@ -157,6 +157,7 @@ async def build(
                 audit,
                 oauth,
                 connections,
+                transactions,
                 access,
                 known,
                 start.mcp_servers,

@@ -134,7 +134,8 @@ class PageFacts(_View):
     `step` says which page it is: `level` (a box to tick, since the kernel is less isolated than the
     person wanted), `consent` (sign in with the provider), `client` (the person's OAuth app is not
     known yet: form with client id and secret), `api_key` (form), `use` (a server that wants no
-    sign-in), `grant` (which connection, and what of it), `approval` (one write), `final`.
+    sign-in), `grant` (which connection, and what of it), `approval` (one write),
+    `visit` (a page of an upstream MCP server), `final`.
     """
 
     step: str
@@ -155,6 +156,9 @@ class PageFacts(_View):
     """Accounts that are already connected, for information."""
     program: str = ""
     """The whole command, where what is asked about is a program on the server's machine (BP-17)."""
+    target: str = ""
+    """Of a visit: the address of the page, which is not ours."""
+    target_host: str = ""
     client_id: str = ""
     register_url: str = ""
     """Where the person registers an OAuth app at the provider, or finds their keys."""

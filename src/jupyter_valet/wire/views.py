@@ -62,6 +62,8 @@ class Kind(StrEnum):
     """This notebook may use a connection that is there."""
     APPROVAL = "approval"
     """One write under a grant to read."""
+    VISIT = "visit"
+    """An upstream MCP server wants the person to open a page of its own."""
 
     @property
     def gates_a_connection(self) -> bool:
@@ -80,6 +82,7 @@ _QUESTIONS: dict[str, str] = {
     Kind.USE: "The question whether to use {title}",
     Kind.GRANT: "The grant for {title}",
     Kind.APPROVAL: "The approval of a write to {title}",
+    Kind.VISIT: "The page that {title} wants you to open",
 }
 
 

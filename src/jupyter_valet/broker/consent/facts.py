@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from ...wire.control import ChoiceView, DoneFacts, PageFacts
 from ...wire.routes import PAGE_CALLBACK
 from ...wire.views import Kind, ScopeView
@@ -38,6 +40,8 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         client_id=app.client_id if app else profile.public_client_id,
         register_url=profile.register_url,
         program=profile.program,
+        target=transaction.target,
+        target_host=urlsplit(transaction.target).netloc,
         error=transaction.error,
         access=transaction.access,
         choices=_choices(desk, transaction, profile, held),
@@ -77,7 +81,7 @@ def redirect_uri(origin: str, provider: str) -> str:
 def _step(desk: Desk, transaction: Transaction, profile: Profile, app: OAuthApp | None) -> str:
     if transaction.state.final:
         return "final"
-    if transaction.kind in (Kind.GRANT, Kind.APPROVAL):
+    if transaction.kind in (Kind.GRANT, Kind.APPROVAL, Kind.VISIT):
         return str(transaction.kind)
     if profile.keyed:
         return "api_key"

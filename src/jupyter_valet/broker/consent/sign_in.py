@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from ...wire.errors import ValetError
-from ...wire.views import TransactionState
+from ...wire.views import Kind, TransactionState
 from ..connections import Connection, Probes
 from ..elicitation import Transaction
 from ..oauth import (
@@ -24,7 +24,7 @@ from ..oauth import (
     TokenSet,
 )
 from ..secret import Secret
-from ..vault import Vault
+from ..vault import Conflict, Vault
 from .desk import Desk, digest, same
 from .facts import redirect_uri
 from .leave import Leave
@@ -51,6 +51,8 @@ class SignIn:
         also ("level_not_accepted") for a level that the person was to agree to first.
         """
         transaction = self.desk.pressed(params)
+        if transaction.kind is Kind.VISIT:
+            return self._visit(transaction)
         if self.desk.low(transaction):
             raise ValetError("level_not_accepted")
         profile = self.desk.profile(transaction)
@@ -75,6 +77,15 @@ class SignIn:
             raise ValetError("page_out_of_date")
         self.desk.record("transaction.approved", transaction)
         return {"location": url, "binding": binding}
+
+    def _visit(self, transaction: Transaction) -> dict[str, Any]:
+        """Note that the person opens the page that an upstream server named (EC-12)."""
+        try:
+            self.desk.transactions.update(transaction.done("", ""))
+        except (Conflict, ValueError):
+            raise ValetError("page_out_of_date") from None
+        self.desk.record("transaction.approved", transaction, reason="visit")
+        return {"location": transaction.target, "binding": ""}
 
     def _use(self, transaction: Transaction, profile: Profile) -> dict[str, Any]:
         """Make the connection to a server that lets anybody in; there is nowhere to go first."""

@@ -3,7 +3,7 @@
 Nothing here shows a page, talks to a provider or speaks MCP; `consent`, `oauth` and `mcp` do.
 """
 
-from .needs import Needs, NeedsApproval, NeedsAuthorization, NeedsGrant
+from .needs import Needs, NeedsApproval, NeedsAuthorization, NeedsGrant, NeedsVisit
 from .question import Question
 from .transaction import Transaction
 from .transactions import Transactions
@@ -13,6 +13,7 @@ __all__ = [
     "NeedsApproval",
     "NeedsAuthorization",
     "NeedsGrant",
+    "NeedsVisit",
     "Question",
     "Transaction",
     "Transactions",

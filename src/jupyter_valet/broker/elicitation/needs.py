@@ -75,6 +75,22 @@ class NeedsGrant(Needs):
         super().__init__(Question(Kind.GRANT, provider, reason, frozenset(scopes), access=access))
 
 
+class NeedsVisit(Needs):
+    """An upstream server wants the person to open the page at `target`; `digest` is its question.
+
+    `reason` holds the server's own words, and says that they are.
+    """
+
+    def __init__(self, provider: str, reason: str, *, tool: str, digest: str, target: str) -> None:
+        super().__init__(
+            Question(Kind.VISIT, provider, reason, tool=tool, digest=digest, target=target)
+        )
+
+    def again(self, title: str) -> ValetError:
+        """Return the error of a call whose page was opened, and which asks for it once more."""
+        return ValetError("upstream_protocol", provider=title, what="it asks the same again")
+
+
 class NeedsApproval(Needs):
     """The person must approve one write, the one with `digest`, which `preview` shows."""
 

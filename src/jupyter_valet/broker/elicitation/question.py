@@ -23,6 +23,8 @@ class Question:
     tool: str = ""
     digest: str = ""
     preview: PreviewView | None = None
+    target: str = ""
+    """Of a visit: the address of the page, which is not ours."""
     select_account: bool = False
     """Of a sign-in: whether a further account is wanted."""
 
@@ -37,6 +39,6 @@ class Question:
         match self.kind:
             case Kind.GRANT:
                 return frozenset({self.access})
-            case Kind.APPROVAL:
+            case Kind.APPROVAL | Kind.VISIT:
                 return frozenset({self.digest})
         return self.scopes

@@ -35,6 +35,7 @@ _PLAIN = (
     "access",
     "tool",
     "digest",
+    "target",
     "level",
 )
 

@@ -80,6 +80,8 @@ class Transaction:
     digest: str = ""
     """Of an approval: the one request that it is about."""
     preview: PreviewView | None = None
+    target: str = ""
+    """Of a visit: the page of an upstream server that the person is to open."""
     level: str = ""
     """The isolation level that the person agreed to on the page, below the one they wanted."""
     state: TransactionState = TransactionState.WAITING
@@ -115,6 +117,7 @@ class Transaction:
             tool=question.tool,
             digest=question.digest,
             preview=question.preview,
+            target=question.target,
         )
 
     def __repr__(self) -> str:

@@ -272,4 +272,5 @@ _MESSAGES = {
     Kind.USE: "May {title} be used?",
     Kind.GRANT: "May this notebook use {title}?",
     Kind.APPROVAL: "May this be written to {title}?",
+    Kind.VISIT: "{title} wants you to open a page of its own.",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..audit import Audit
 from ..connections import Connections
+from ..elicitation import Transactions
 from ..oauth import OAuthClient, Profile
 from ..policy.access import Access
 from ..vault import Vault
@@ -33,6 +34,7 @@ async def upstreams(
     audit: Audit,
     oauth: OAuthClient,
     connections: Connections,
+    transactions: Transactions,
     access: Access,
     profiles: dict[str, Profile],
     configured: Mapping[str, Mapping[str, Any]],
@@ -48,12 +50,15 @@ async def upstreams(
     """
     directory = Directory(vault, audit, Discovery(oauth), profiles, configured, taken, clock=clock)
     sessions, reach = Sessions(), Reach(Programs(folder, Restarts()))
-    visits = Visits(directory, access, connections, sessions, reach, audit, Questions(audit))
+    visits = Visits(
+        directory, access, connections, sessions, reach, audit, Questions(audit, transactions)
+    )
     source = Upstreams(directory, Listings(vault, audit, clock), visits)
     reach.on_change = source.outdated
     try:
         yield source
     finally:
         await source.close()
+        await visits.close()
         await sessions.close()
         await reach.close()

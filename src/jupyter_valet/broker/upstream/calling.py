@@ -7,16 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import anyio
 from mcp.shared.exceptions import MCPError
-from mcp_types import (
-    CallToolRequestParams,
-    CallToolResult,
-    ElicitRequest,
-    ElicitRequestParams,
-    ElicitResult,
-    InputRequiredResult,
-)
+from mcp_types import CallToolRequestParams
 
 from ...wire.errors import ValetError
 from ..audit import Audit
@@ -29,8 +21,10 @@ from ..policy.access import Access, Use
 from ..secret import Secret
 from . import results
 from .directory import Directory
+from .holding import Held, Holding
 from .questions import Questions
 from .reach import Reach
+from .rounds import rounds
 from .session import Session
 from .sessions import Sessions
 from .settings import Server
@@ -44,9 +38,6 @@ MOST_STEPS = 3
 STEP_SECONDS = 600.0
 
 _T = TypeVar("_T")
-_MOST_ROUNDS = 50
-_FIRST_WAIT = 0.25
-_LONGEST_WAIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -82,25 +73,37 @@ class Visits:
         self._reach = reach
         self._audit = audit
         self._questions = questions
+        self._holding = Holding()
         self._clock = clock
         self._steps: dict[tuple[str, str], list[float]] = {}
 
     async def call(self, server: Server, tool: UpstreamTool, call: Call) -> ToolOutcome:
         """Run a tool.
 
-        Raises `Needs` when the person must act first, `ValetError` for what goes wrong
-        on the way. Cancelling it cancels the call at the server.
+        Raises `Needs` when the person must act first, `ValetError` for what goes wrong on the way.
+        Cancelling it cancels the call at the server.
         """
-        visit = await self.admitted(call.caller, server, self._reach.use(server, tool, call))
-        params = CallToolRequestParams(name=tool.offer.upstream, arguments=dict(call.arguments))
-        try:
-            result = await self._with_session(visit, lambda s: self._rounds(s, visit, params, call))
-        except MCPError as error:
-            outcome = results.refusal(server, error)
-        else:
-            outcome = results.outcome(server, result)
-        self._used(visit)
-        return outcome
+
+        async def work(held: Held, call: Call) -> ToolOutcome:
+            visit = await self.admitted(call.caller, server, self._reach.use(server, tool, call))
+            elicits = self._questions.of(server, call, held)
+            params = CallToolRequestParams(name=tool.offer.upstream, arguments=dict(call.arguments))
+            try:
+                result = await self._with_session(
+                    visit, lambda session: rounds(session, server, params, call.progress, elicits)
+                )
+            except MCPError as error:
+                outcome = results.refusal(server, error)
+            else:
+                outcome = results.outcome(server, result)
+            self._used(visit)
+            return outcome
+
+        return await self._holding.run(call, work)
+
+    async def close(self) -> None:
+        """End the calls that wait for a person."""
+        await self._holding.close()
 
     async def tools(self, caller: Caller, server: Server) -> tuple[list[Described], float]:
         """Return what `server` lists for `caller`. Raises as `call` does."""
@@ -157,48 +160,6 @@ class Visits:
             return await self._connections.access_token(connection, rejected=rejected)
 
         return current
-
-    # The rounds of a call --------------------------------------------------------------------
-
-    async def _rounds(
-        self, session: Session, visit: Visit, params: CallToolRequestParams, call: Call
-    ) -> CallToolResult:
-        """Call, and answer what the server asks, until it is done (MC-01 … MC-04)."""
-
-        async def elicited(asked: ElicitRequestParams) -> ElicitResult:
-            return await self._questions.answer(visit.server, call, asked)
-
-        wait = _FIRST_WAIT
-        for _ in range(_MOST_ROUNDS):
-            result = await session.call(params, call.progress, elicited)
-            if not isinstance(result, InputRequiredResult):
-                return result
-            answers = None
-            if result.input_requests:
-                wait = _FIRST_WAIT
-                answers = await self._answers(result, elicited)
-            else:  # it is not ready yet: do not press it
-                await anyio.sleep(wait)
-                wait = min(wait * 2, _LONGEST_WAIT)
-            params = params.model_copy(
-                update={"input_responses": answers, "request_state": result.request_state}
-            )
-        raise ValetError(
-            "upstream_protocol", provider=visit.server.words, what="it asks without end"
-        )
-
-    async def _answers(self, result: InputRequiredResult, elicited: Any) -> dict[str, Any]:
-        """Answer one question after the other; what was not offered is not answered (EC-02)."""
-        answers = {}
-        for key, asked in (result.input_requests or {}).items():
-            if not isinstance(asked, ElicitRequest):
-                raise ValetError(
-                    "upstream_protocol",
-                    provider="the server",
-                    what="it asks for what is not offered",
-                )
-            answers[key] = await elicited(asked.params)
-        return answers
 
     # Refusals --------------------------------------------------------------------------------
 

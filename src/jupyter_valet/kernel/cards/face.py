@@ -71,6 +71,15 @@ _APPROVAL = Words(
     "Declined. Nothing was sent.",
     "to see what is to be sent, and to approve or decline it",
 )
+_VISIT = Words(
+    "{title} wants you to open a page",
+    "Look",
+    "The page is shown to you with its whole address before anything is opened.",
+    "The question is open. Decide there.",
+    "The page of {title} was opened.",
+    "Declined. Nothing was opened.",
+    "to see the address, and to open it or decline",
+)
 _OTHER = Words(
     "A question about {title}",
     "Open",
@@ -86,6 +95,7 @@ _WORDS: dict[str, Words] = {
     Kind.USE: _USE,
     Kind.GRANT: _GRANT,
     Kind.APPROVAL: _APPROVAL,
+    Kind.VISIT: _VISIT,
 }
 
 

@@ -13,7 +13,7 @@ from .base import SIGN_IN, IsolatedPage, isolated
 from .press import PostedForm, PressedPage
 from .words import ending, may_open
 
-_STEPS = ("level", "consent", "client", "api_key", "use", "grant", "approval")
+_STEPS = ("level", "consent", "client", "api_key", "use", "grant", "approval", "visit")
 """Each has a template of its name; any other step is the last."""
 
 
@@ -42,7 +42,7 @@ class Connect(_SignIn):
         here = self.path_of(PAGE_CONNECT, transaction)
         return self.page(
             f"{facts.step}.html",
-            forms=facts.step not in ("consent", "use"),
+            forms=facts.step not in ("consent", "use", "visit"),
             facts=facts,
             here=here,
             origin=origin,
@@ -79,7 +79,8 @@ class Approve(_Pressed):
             return self.see_other(PAGE_DONE, transaction)
         if not may_open(location):
             raise ValetError("sign_in_failed", provider="the provider", what="its address is unfit")
-        self._bind(location, str(reply["binding"]))
+        if reply["binding"]:  # a page of an upstream server is not a sign-in of ours
+            self._bind(location, str(reply["binding"]))
         return self.redirect(location, status=303)
 
     def _bind(self, location: str, value: str) -> None:

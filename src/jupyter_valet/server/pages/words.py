@@ -22,6 +22,7 @@ _DONE = {
     "use": ("Allowed", _GOES_ON),
     "grant": ("Allowed", _GOES_ON),
     "approval": ("Approved", _GOES_ON),
+    "visit": ("Opened", _GOES_ON),
 }
 _UNFINISHED = ("Not finished yet", "The question is still open. Go back to the page that asked.")
 
