@@ -12,6 +12,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .kernel.additions import add_api, add_server, remove
     from .kernel.clients import async_client, client, env, libraries, session
     from .kernel.functions.decorator import tool
     from .kernel.functions.tool import Progress, ToolError
@@ -23,11 +24,14 @@ __all__ = [
     "Progress",
     "ToolError",
     "__version__",
+    "add_api",
+    "add_server",
     "async_client",
     "client",
     "env",
     "libraries",
     "load_ipython_extension",
+    "remove",
     "session",
     "tool",
     "tools",
@@ -66,6 +70,9 @@ _LAZY = {
     "session": "clients",
     "env": "clients",
     "libraries": "clients",
+    "add_api": "additions",
+    "add_server": "additions",
+    "remove": "additions",
 }
 """Public names of the kernel side, and where they are."""
 

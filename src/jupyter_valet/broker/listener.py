@@ -19,6 +19,8 @@ from ..wire import egress, routes
 from ..wire.errors import ValetError
 from ..wire.functions import MAX_BODY
 from ..wire.views import ConnectRequest, TransactionView
+from .additions.routes import MAX_BODY as MAX_TOOLSET_BODY
+from .additions.routes import ToolsetRoutes
 from .control import describe
 from .functions.routes import FunctionRoutes
 from .kernels import Caller, Kernels
@@ -36,7 +38,7 @@ Send = Callable[[Message], Awaitable[None]]
 _BODY_LIMIT = 64 * 1024
 """Largest body, in bytes, of any route but those that have a limit of their own."""
 
-_LARGER = {"functions": MAX_BODY}
+_LARGER = {"functions": MAX_BODY, "toolsets": MAX_TOOLSET_BODY}
 """Limits by the first part of the path."""
 
 
@@ -139,6 +141,12 @@ class Routes:
                 return (await self._watch(transaction)).to_json()
             case "DELETE", ["transactions", transaction]:
                 return self._end(transaction).to_json()
+            case _, ["toolsets", *rest]:
+                services = self.services
+                toolsets = ToolsetRoutes(
+                    services.additions, services.upstreams, self.request.caller
+                )
+                return await toolsets.answer(self.request.method, rest, self.request.body)
             case _, ["functions", *rest]:
                 functions = FunctionRoutes(self.services.functions, self.request.caller)
                 return await functions.answer(

@@ -14,6 +14,7 @@ from .._version import __version__
 from ..wire.control import EVENT_AUDIT, StartParams
 from ..wire.routes import PAGE_CONNECTIONS
 from ..wire.views import StatusView, TransactionView
+from .additions import Additions
 from .apis import Apis
 from .audit import Audit
 from .authorized import Authorized, ScopeHeaders
@@ -33,7 +34,7 @@ from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
 from .policy import Digests, Grants, Policy
 from .policy.access import Access
-from .search import Finding, Indexes
+from .search import TOOLSET, Finding, Indexes
 from .toolsets import toolsets
 from .upstream import Upstreams, upstreams
 from .vault import Vault
@@ -56,6 +57,7 @@ class Services:
     calls: Calls
     functions: Functions
     upstreams: Upstreams
+    additions: Additions
     consent: Consent
     endpoint: Endpoint
     forward: Forward
@@ -76,7 +78,7 @@ class Services:
     def _providers(self, caller: Caller) -> set[str]:
         """Return the names that `%connect` knows for this caller."""
         known = {p.name for p in self.profiles.values() if p.visible_to(caller.principal)}
-        return known | {s.name for s in self.upstreams.directory.all(caller.principal)}
+        return known | {s.name for s in self.upstreams.directory.all(caller)}
 
     def status(self, caller: Caller) -> StatusView:
         """Return what `%valet` prints, with the level that holds for the kernel that asks."""
@@ -96,6 +98,8 @@ class Services:
         """Follow a notebook, or a folder of them, that the server renamed or deleted."""
         root, old, new = params["root"], params["old"], params["new"]
         self.policy.grants.moved(root, old, new)
+        self.additions.moved(root, old, new)
+        self.upstreams.directory.moved(root, old, new)
         if new:
             self.kernels.moved(root, old, new)
         return {}
@@ -134,7 +138,6 @@ async def build(
     sets = toolsets(known)
     catalogue = Catalogue(Apis(sets, authorized, known))
     catalogue.add(Finding(catalogue, Indexes(Path(start.state_dir) / "search")))
-    catalogue.add(functions)
     functions.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
@@ -168,6 +171,23 @@ async def build(
             upstream.on_change = catalogue.changed
             catalogue.add(upstream)
             catalogue.before_listing(upstream.refresh)
+            taken = (*{t.name for t in sets}, *start.mcp_servers, TOOLSET)
+            additions = Additions(
+                vault,
+                audit,
+                known,
+                Path(start.state_dir) / "toolsets",
+                lambda toolset: Apis([toolset], authorized, known),
+                taken,
+            )
+            additions.on_change = catalogue.changed
+            kernels.on_end(additions.ended)
+            kernels.on_end(upstream.directory.ended)
+            catalogue.add(additions)
+            additions.start(start.apis)
+            catalogue.before_listing(additions.ready)
+            # Last, so that no function of a notebook takes the name of another source's tool.
+            catalogue.add(functions)
             services = Services(
                 vault,
                 audit,
@@ -180,12 +200,18 @@ async def build(
                 calls,
                 functions,
                 upstream,
+                additions,
                 consent,
                 endpoint,
                 forward,
             )
-            yield services
+            consent.resume()
+            try:
+                yield services
+            finally:
+                await additions.close()
     finally:
+        await consent.close()
         await egress.close()
         await connections.close()
         await oauth.close()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import time
 from contextlib import suppress
 from html import escape
 from typing import Any, NoReturn
 
-from ..wire import env
 from ..wire.errors import ValetError
 from ..wire.views import ConnectionView, ConnectRequest, GrantView, TransactionView
 from .cards.face import isolation_line
@@ -28,6 +25,8 @@ HELP = """\
   %disconnect NAME [--revoke]  forget an account; --revoke ends the access at the provider too
   %valet doctor                attack from this kernel, and see what holds
   %valet errors                tracebacks of functions that failed as tools
+  %valet add NAME SOURCE       the API of a document, or the MCP server at a URL, as tools here
+  %valet remove NAME           take that away again
   tools                        the tools; tools.NAME.<TAB> completes, a ? behind one explains it
   tools.NAME.TOOL(...)         call a tool; await tools.NAME.TOOL.aio(...) leaves the kernel free"""
 
@@ -185,44 +184,18 @@ _ENDS = {
 def valet(line: str) -> None:
     """Print the broker's status and what can be typed. Without a broker, say what to do.
 
-    `%valet doctor` attacks from this kernel instead, and says what it got; `%valet errors` shows
-    the tracebacks of functions that failed as tools.
+    With a word behind it, do what `subcommands` says of it. Raises `ValetError`.
     """
-    match line.split():
-        case []:
-            pass
-        case ["doctor"]:
-            print(_examined(current()))
-            return
-        case ["errors"]:
-            print(_failures(current()))
-            return
-        case _:
-            usage = "%valet, %valet doctor or %valet errors"
-            raise ValetError("usage", what="%valet knows doctor and errors", usage=usage)
+    if line.strip():
+        from . import subcommands
+
+        print(subcommands.run(line))
+        return
     try:
         print(_status(current()))
     except ValetError as error:
         print(error)
     print(f"\n{HELP}")
-
-
-def _examined(session: Session) -> str:
-    from ..doctor.here import examine
-
-    report = examine(session.status(), os.environ.get(env.URL, ""))
-    more = "`jupyter valet doctor`, in a terminal, tries more, and proves what is blocked."
-    return f"{report.text()}\n{more}"
-
-
-def _failures(session: Session) -> str:
-    from .functions.desk import desk
-
-    told = [
-        f"{time.strftime('%H:%M:%S', time.localtime(f.at))} {f.name}\n{f.traceback}"
-        for f in desk(session).failures
-    ]
-    return "\n".join(told) or "No function that is a tool has failed in this kernel."
 
 
 def _status(session: Session) -> str:

@@ -20,6 +20,7 @@ from ..wire import capability, egress, env, routes
 from ..wire.egress import EgressView
 from ..wire.errors import RemoteError, ValetError
 from ..wire.functions import Calls, Function, Report
+from ..wire.toolsets import AddRequest, ServerRequest, ToolsetView
 from ..wire.views import (
     ConnectionView,
     ConnectReply,
@@ -31,7 +32,16 @@ from . import mcp
 from .flow import End, Look, Pause, Post, Step
 from .transport import Answer, Lost, Request, Stop, Stopped, Transport, never
 
-V = TypeVar("V", Calls, ConnectionView, ConnectReply, EgressView, StatusView, TransactionView)
+V = TypeVar(
+    "V",
+    Calls,
+    ConnectionView,
+    ConnectReply,
+    EgressView,
+    StatusView,
+    ToolsetView,
+    TransactionView,
+)
 
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}|localhost|::1")
 _QUICK = 3.0
@@ -130,6 +140,29 @@ class Session:
     def status(self, *, quick: bool = False) -> StatusView:
         """Return what `%valet` prints; `quick` does not wait for a restart."""
         return _parsed(StatusView, self._get(routes.STATUS, quick=quick))
+
+    def add_toolset(self, asked: AddRequest) -> ToolsetView:
+        """Add an API for this notebook."""
+        return _parsed(ToolsetView, self._send("POST", routes.TOOLSETS, asked.to_json()))
+
+    def add_server(self, asked: ServerRequest) -> None:
+        """Add an upstream MCP server for this notebook."""
+        self._send("POST", f"{routes.TOOLSETS}/servers", asked.to_json())
+
+    def remove_toolset(self, name: str) -> None:
+        """Forget an API or a server that this notebook added."""
+        self._json(Request("DELETE", f"{routes.TOOLSETS}/{quote(name, safe='')}"))
+
+    def toolsets(self) -> list[ToolsetView]:
+        """Return the APIs that were added, for this notebook or for all."""
+        found = self._get(routes.TOOLSETS).get("toolsets", [])
+        return [_parsed(ToolsetView, toolset) for toolset in found]
+
+    def _send(self, method: str, path: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Send JSON that may be sent twice without harm."""
+        headers = {"Content-Type": "application/json"}
+        body = json.dumps(data).encode()
+        return self._json(Request(method, path, headers, body, repeatable=True))
 
     def declare(self, functions: Sequence[Function], *, quick: bool = False) -> None:
         """Tell the broker all functions of this kernel that are tools, in place of the last."""

@@ -54,6 +54,10 @@ class ValetExtension(ExtensionApp):
     providers = Dict(help="Provider profiles of your own, by name; see docs/providers.md.").tag(
         config=True
     )
+    apis = Dict(
+        help="APIs whose operations are tools, by name, such as `{'survey': {'file': "
+        "'~/survey/openapi.json'}}`; see docs/tools.md."
+    ).tag(config=True)
     mcp_servers = Dict(
         help="MCP servers whose tools stand beside the others, by name, such as "
         "`{'linear': {'url': 'https://mcp.linear.app/mcp'}}`; see docs/upstream.md."
@@ -134,6 +138,7 @@ class ValetExtension(ExtensionApp):
             key_source=self.key_source,
             public_origin=self.public_origin,
             providers=self.providers,
+            apis=self.apis,
             mcp_servers=self.mcp_servers,
             demo=self.demo,
             broker_command=self.broker_command,

@@ -30,6 +30,7 @@ class Settings:
     key_source: str
     public_origin: str
     providers: dict[str, Any]
+    apis: dict[str, Any]
     mcp_servers: dict[str, Any]
     demo: bool
     broker_command: Sequence[str]
@@ -76,6 +77,7 @@ class Services:
             origin=self.origins.guess(),
             key_source=self.settings.key_source,
             providers=dict(self.settings.providers),
+            apis=dict(self.settings.apis),
             mcp_servers=dict(self.settings.mcp_servers),
             demo_issuer=await self._demo_issuer(),
             egress_limits=dict(self.settings.egress_limits),

@@ -16,6 +16,7 @@ Methods (params -> result)::
     page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
     page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)
     page.approve     {"transaction", "principal", "origin", "nonce"}  -> {"location", "binding"}
+    page.code        {"transaction", "principal", "nonce"}         -> {}   sign in by a code
     page.decline     {"transaction", "principal", "nonce"}         -> {}
     page.accept      {"transaction", "principal", "nonce", "choices"} -> {}   a low level, ticked
     page.grant       {"transaction", "principal", "nonce", "choices"} -> {}
@@ -52,6 +53,7 @@ CAPABILITY_REVOKE = "capability.revoke"
 PAGE_OPEN = "page.open"
 PAGE_SAVE = "page.save"
 PAGE_APPROVE = "page.approve"
+PAGE_CODE = "page.code"
 PAGE_DECLINE = "page.decline"
 PAGE_ACCEPT = "page.accept"
 PAGE_GRANT = "page.grant"
@@ -86,6 +88,8 @@ class StartParams(_View):
     """`auto`, `keyring`, `passphrase` or `file`."""
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Provider profiles of the user's own, by name, in the form of docs/providers.md."""
+    apis: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """APIs of the user's own that are tools for everybody, in the form of docs/tools.md."""
     mcp_servers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """MCP servers whose tools are listed beside ours, by name, in the form of docs/upstream.md."""
     demo_issuer: str = ""
@@ -134,7 +138,7 @@ class PageFacts(_View):
     `step` says which page it is: `level` (a box to tick, since the kernel is less isolated than the
     person wanted), `consent` (sign in with the provider), `client` (the person's OAuth app is not
     known yet: form with client id and secret), `api_key` (form), `use` (a server that wants no
-    sign-in), `grant` (which connection, and what of it), `approval` (one write),
+    sign-in), `code` (to be typed at the provider), `grant` (which connection, and what of it), `approval` (one write),
     `visit` (a page of an upstream MCP server), `final`.
     """
 
@@ -177,6 +181,20 @@ class PageFacts(_View):
     low: bool = False
     """Whether the level is below the one that the person wanted, and not accepted yet."""
     wanted_level: str = ""
+    flow: str = "code"
+    """How the sign-in goes: `code` in this browser, `device` by a code that the person types at the
+    provider, `client_credentials` for the client itself."""
+    usual_flow: str = "code"
+    """How it goes unless the person chooses otherwise."""
+    code_offered: bool = False
+    """Whether the person may sign in by a code."""
+    not_by_code: list[ScopeView] = field(default_factory=list)
+    """What is asked for and cannot be had by a code."""
+    user_code: str = ""
+    """What the person types at `verification_uri`; only this page shows it."""
+    verification_uri: str = ""
+    verification_uri_complete: str = ""
+    """The same address with the code in it; empty: there is none."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> PageFacts:
@@ -184,6 +202,7 @@ class PageFacts(_View):
         preview = data.get("preview")
         parts = {
             "scopes": [ScopeView.from_json(s) for s in data.get("scopes", [])],
+            "not_by_code": [ScopeView.from_json(s) for s in data.get("not_by_code", [])],
             "choices": [ChoiceView.from_json(c) for c in data.get("choices", [])],
             "preview": PreviewView.from_json(preview) if preview else None,
         }

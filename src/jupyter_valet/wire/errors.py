@@ -129,6 +129,12 @@ _KINDS = [
         "Open the link in the notebook again; tick the box, or decline.",
     ),
     ErrorKind(
+        "not_by_code",
+        409,
+        "{provider} does not allow this by a code: {scopes}.",
+        "Open the link in the notebook again, in a browser that can come back to this server.",
+    ),
+    ErrorKind(
         "declined",
         403,
         "{question} was declined.",
@@ -296,6 +302,24 @@ _KINDS = [
         400,
         "This API document cannot be used: {what}.",
         "docs/tools.md says which formats there are; check the address, or load it from a file.",
+    ),
+    ErrorKind(
+        "no_provider",
+        400,
+        "There is no way to sign in for {name}: {what}.",
+        "Configure a provider for its host (docs/providers.md), and name it when you add the API.",
+    ),
+    ErrorKind(
+        "name_taken",
+        409,
+        "The name {name} is taken, by {other}.",
+        "Choose another name for it.",
+    ),
+    ErrorKind(
+        "too_many_toolsets",
+        429,
+        "A notebook may add {count} APIs and servers.",
+        "Take one away with %valet remove NAME.",
     ),
     ErrorKind(
         "bad_overrides",

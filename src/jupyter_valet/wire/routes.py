@@ -12,6 +12,10 @@ Broker listener (loopback, bearer capability on every request)::
     DELETE          /grants/{id}                    end a grant of the caller's own notebook -> {}
     GET             /status                         StatusView
     any             /egress/...                     a request of the notebook's own: `wire.egress`
+    GET             /toolsets                       {"toolsets": [ToolsetView]} that were added
+    POST            /toolsets                       AddRequest -> ToolsetView
+    POST            /toolsets/servers               ServerRequest -> {}
+    DELETE          /toolsets/{name}                an API or server of the caller's notebook -> {}
     PUT             /functions                      {"functions": [Function]} -> {}
     GET             /functions/calls?wait=          Calls; waits until there is one
     POST            /functions/calls/{id}           Report -> {}
@@ -27,6 +31,7 @@ TRANSACTIONS = "/transactions"
 CONNECTIONS = "/connections"
 GRANTS = "/grants"
 STATUS = "/status"
+TOOLSETS = "/toolsets"
 FUNCTIONS = "/functions"
 FUNCTION_CALLS = "/functions/calls"
 
@@ -34,7 +39,7 @@ LONG_POLL_SECONDS = 25.0
 """The longest a broker holds a long poll: below the 30 s at which proxies and clients give up."""
 
 PAGE_CONNECT = "valet/connect"
-"""A question: `valet/connect/<transaction>`, with `/approve`, `/accept`, `/grant`, `/allow`,
+"""A question: `valet/connect/<transaction>`, with `/approve`, `/code`, `/accept`, `/grant`, `/allow`,
 `/decline` and `/save` below it."""
 
 PAGE_CALLBACK = "valet/callback"

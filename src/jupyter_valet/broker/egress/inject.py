@@ -24,6 +24,8 @@ def into(request: Request, placement: Placement, credential: Secret) -> tuple[st
     A header or a query parameter of the same name gives way: two would leave it to the server which
     of them it believes.
     """
+    if placement.where == "nowhere":
+        return request.url, request.lines
     key = reveal(credential)
     if placement.where == "query":
         return request.origin.url(_with(request.target, placement.name, key)), request.lines

@@ -51,12 +51,13 @@ RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Placement:
-    """A header with a prefix, a query parameter, or the password of HTTP Basic.
+    """A header with a prefix, a query parameter, the password of HTTP Basic, or nowhere.
 
-    `user` is Basic's user name; empty means the account's label, which the person typed.
+    Nowhere is for an API that wants no credential. `user` is Basic's user name; empty means the
+    account's label, which the person typed.
     """
 
-    where: Literal["header", "query", "basic"] = "header"
+    where: Literal["header", "query", "basic", "nowhere"] = "header"
     name: str = "Authorization"
     prefix: str = "Bearer "
     user: str = ""
@@ -72,6 +73,8 @@ class Placement:
                 return bool(usable and _PREFIX.fullmatch(self.prefix))
             case "query":
                 return bool(_PARAMETER.fullmatch(self.name))
+            case "nowhere":
+                return True
             case _:
                 return not self.user or is_user(self.user)
 
@@ -83,6 +86,9 @@ class Placement:
 
 BEARER = Placement()
 """RFC 6750 §2.1: the way of every OAuth token."""
+
+NOWHERE = Placement("nowhere", "", "")
+"""For an API that wants no credential."""
 
 
 def is_user(text: str) -> bool:

@@ -56,7 +56,7 @@ class Reflection:
     __slots__ = ("needles",)
 
     def __init__(self, token: bytes, *carried: bytes) -> None:
-        verbatim = (token, *carried)
+        verbatim = tuple(filter(None, (token, *carried)))  # what is empty is in every text
         if len(reduced(token)) < _SHORT:
             self.needles = Needles(verbatim)
             return

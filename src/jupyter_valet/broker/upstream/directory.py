@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ...wire.errors import ValetError
 from ..audit import Audit
+from ..kernels import Caller
 from ..oauth import Profile
 from ..oauth.rfc9728 import Challenge
+from ..policy.grant import Subject
 from ..secret import Secret
 from ..vault import Vault
 from . import settings
@@ -28,20 +30,6 @@ GOOD_FOR = 86_400.0
 
 PATIENCE = 60.0
 """Seconds between two discoveries at one server that refuses: it shall not make us work."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a person is shown before they add a server."""
-
-    url: str
-    host: str
-    sign_in: bool
-    issuer: str
-    """Who will ask them to sign in; empty when nobody does."""
-    scopes: tuple[str, ...]
-    registers: bool
-    """Whether a client comes about by itself; otherwise the person must name one."""
 
 
 class Directory:
@@ -100,14 +88,14 @@ class Directory:
 
     # Look-ups --------------------------------------------------------------------------------
 
-    def all(self, principal: str) -> list[Server]:
-        """Return the servers that this person may see."""
-        return [server for server in self._servers.values() if server.visible_to(principal)]
+    def all(self, caller: Caller) -> list[Server]:
+        """Return the servers that this notebook may see."""
+        return [server for server in self._servers.values() if server.visible_to(caller)]
 
-    def get(self, principal: str, name: str) -> Server | None:
-        """Return the server of that name, if this person may see it."""
+    def get(self, caller: Caller, name: str) -> Server | None:
+        """Return the server of that name, if this notebook may see it."""
         server = self._servers.get(name)
-        return server if server is not None and server.visible_to(principal) else None
+        return server if server is not None and server.visible_to(caller) else None
 
     def known(self, name: str) -> bool:
         """Whether it is known how to be let in."""
@@ -144,47 +132,76 @@ class Directory:
 
     # Adding ----------------------------------------------------------------------------------
 
-    async def describe(self, url: str, *, loopback: bool = False) -> Description:
-        """Return what can be found out about the server at `url`, for a page that asks the person.
+    def add(self, caller: Caller, name: str, url: str) -> Server:
+        """Keep a server for the caller's notebook alone. Nobody is asked and nothing is sent yet.
 
-        Keeps nothing. Raises `ValetError` for a URL that cannot be one, and as `Discovery.look`.
+        What its tools may do is asked at their first use, on a page that shows its host. Raises
+        `ValetError` for a name that is taken and for a URL that cannot be one.
         """
-        server = settings.server("asked", {"url": url, "loopback": loopback})
-        facts = await self._discovery.look(server)
-        return Description(
-            url=url,
-            host=server.place,
-            sign_in=bool(facts.issuer),
-            issuer=facts.issuer,
-            scopes=facts.scopes,
-            registers=bool(facts.registers),
+        server = self._servers.get(name)
+        subject = Subject.of(caller)
+        if server is not None and server.subject == subject and server.url == url:
+            return server
+        server = replace(
+            self._named(name, {"url": url}), principal=caller.principal, subject=subject
         )
-
-    async def add(self, principal: str, name: str, url: str, *, loopback: bool = False) -> Server:
-        """Keep a server for this person alone; to be called once they have agreed to it.
-
-        Raises `ValetError` for a name that is taken, and as `describe`.
-        """
-        entry = {"url": url, "loopback": loopback}
-        server = replace(self._named(name, entry), principal=principal)
-        self._found(server, await self._discovery.look(server))
-        self._vault.put(ADDED, name, {**entry, "principal": principal}, Secret(""))
+        if not subject.kernel_id:
+            meta = {"url": url, "principal": subject.principal}
+            meta |= {"root": subject.root, "notebook": subject.notebook}
+            self._vault.put(ADDED, name, meta, Secret(""))
         self._servers[name] = server
-        self._audit.record("upstream.added", principal=principal, provider=name, host=server.place)
+        self._record("upstream.added", caller, server)
         return server
 
-    def remove(self, principal: str, name: str) -> bool:
-        """Forget a server that this person added; one of the configuration stays."""
+    def remove(self, caller: Caller, name: str) -> bool:
+        """Forget a server that this notebook added; one of the configuration stays."""
         server = self._servers.get(name)
-        if server is None or server.principal != principal:
+        if server is None or server.subject != Subject.of(caller):
             return False
+        self._drop(server)
+        self._record("upstream.removed", caller, server)
+        return True
+
+    def moved(self, root: str, old: str, new: str) -> None:
+        """Follow a notebook, or a folder of them; an empty `new` deletes."""
+        for server in list(self._servers.values()):
+            subject = server.subject
+            if subject is None or subject.root != root or subject.kernel_id:
+                continue
+            if subject.notebook != old and not subject.notebook.startswith(f"{old}/"):
+                continue
+            if not new:
+                self._drop(server)
+                continue
+            path = new + subject.notebook[len(old) :]
+            record = self._vault.get(ADDED, server.name)
+            if record is not None:
+                self._vault.put(ADDED, server.name, {**record.meta, "notebook": path}, Secret(""))
+            self._servers[server.name] = replace(server, subject=replace(subject, notebook=path))
+
+    def ended(self, kernel_id: str) -> None:
+        """Forget what a kernel without a notebook added."""
+        for server in list(self._servers.values()):
+            if server.subject is not None and server.subject.kernel_id == kernel_id:
+                self._drop(server)
+
+    def _drop(self, server: Server) -> None:
+        name = server.name
         del self._servers[name]
         self._facts.pop(name, None)
         self._profiles.pop(name, None)
         self._vault.delete(FACTS, name)
         self._vault.delete(ADDED, name)
-        self._audit.record("upstream.removed", principal=principal, provider=name)
-        return True
+
+    def _record(self, action: str, caller: Caller, server: Server) -> None:
+        self._audit.record(
+            action,
+            principal=caller.principal,
+            provider=server.name,
+            kernel=caller.kernel_id,
+            notebook=caller.notebook,
+            host=server.place,
+        )
 
     # What is known ---------------------------------------------------------------------------
 
@@ -207,5 +224,6 @@ class Directory:
 
 
 def _added(name: str, meta: Mapping[str, Any]) -> Server:
-    entry = {key: meta[key] for key in ("url", "loopback")}
-    return replace(settings.server(name, entry), principal=meta["principal"])
+    server = settings.server(name, {"url": meta["url"]})
+    subject = Subject(meta["principal"], meta["root"], meta["notebook"])
+    return replace(server, principal=subject.principal, subject=subject)

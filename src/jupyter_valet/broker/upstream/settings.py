@@ -11,7 +11,9 @@ from typing import Any
 from ...wire.errors import ValetError
 from ..egress.origin import Origin, split_url
 from ..egress.placement import Placement
+from ..kernels import Caller
 from ..oauth.providers import settings as readers
+from ..policy.grant import Subject
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -41,6 +43,8 @@ class Server:
     """Patterns of tools that change nothing, in the word of the person; all others may write."""
     principal: str = ""
     """Whose it is; empty: everybody's, because the configuration names it."""
+    subject: Subject | None = None
+    """The notebook that added it, and the only one that sees it; None: all of its person's."""
 
     @property
     def origin(self) -> Origin:
@@ -73,9 +77,11 @@ class Server:
         """Tell whether the person has said that the tool of this upstream name only reads."""
         return any(fnmatch.fnmatchcase(tool, pattern) for pattern in self.reads)
 
-    def visible_to(self, principal: str) -> bool:
-        """Tell whether this person may see it."""
-        return self.principal in ("", principal)
+    def visible_to(self, caller: Caller) -> bool:
+        """Tell whether this notebook of its person may see it."""
+        if self.principal not in ("", caller.principal):
+            return False
+        return self.subject in (None, Subject.of(caller))
 
 
 _COMMON: dict[str, Callable[[Any], Any]] = {

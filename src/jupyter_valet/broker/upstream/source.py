@@ -12,6 +12,7 @@ from ...wire.errors import ValetError
 from ..catalogue import Call, Tool, ToolOutcome
 from ..elicitation import Needs
 from ..kernels import Caller
+from ..policy.grant import Subject
 from .calling import Visits
 from .directory import Directory
 from .listings import Listings
@@ -105,13 +106,13 @@ class Upstreams:
         self._visits = visits
         self.on_change: Callable[[Caller | None], None] = lambda caller: None
         self._reading: dict[tuple[Server, str], asyncio.Task[bool]] = {}
-        self._joined: dict[tuple[str, bool], tuple[Sequence[_Part], Sequence[Tool]]] = {}
+        self._joined: dict[tuple[Subject, bool], tuple[Sequence[_Part], Sequence[Tool]]] = {}
 
     # Look-ups --------------------------------------------------------------------------------
 
     def find(self, caller: Caller, name: str) -> Tool | None:
         """Return the tool of that name, if this caller may see it."""
-        for server in self.directory.all(caller.principal):
+        for server in self.directory.all(caller):
             if name.startswith(f"{server.name}_"):
                 listing = self._listings.get(server, caller.principal)
                 for tool in listing.tools:
@@ -130,19 +131,32 @@ class Upstreams:
         return self._tools(caller, everything=True)
 
     def _tools(self, caller: Caller, *, everything: bool) -> Sequence[Tool]:
-        principal = caller.principal
+        subject = Subject.of(caller)
         parts = [
-            (server, self._listings.get(server, principal).tools)
-            for server in self.directory.all(principal)
+            (server, self._listings.get(server, caller.principal).tools)
+            for server in self.directory.all(caller)
         ]
-        held = self._joined.get((principal, everything))
+        held = self._joined.get((subject, everything))
         if held is None or held[0] != parts:
             tools: list[Tool] = []
             for server, known in parts:
                 shown = known and (everything or len(known) <= FEW)
                 tools += known if shown else [ConnectTool(server)]
-            held = self._joined[principal, everything] = (parts, tuple(tools))
+            held = self._joined[subject, everything] = (parts, tuple(tools))
         return held[1]
+
+    # Coming and going ------------------------------------------------------------------------
+
+    def add(self, caller: Caller, name: str, url: str) -> None:
+        """Add a server for the caller's notebook alone. Raises as `Directory.add` does."""
+        self.directory.add(caller, name, url)
+        self.on_change(caller)
+
+    def remove(self, caller: Caller, name: str) -> bool:
+        """Forget a server that the caller's notebook added; tell whether there was one."""
+        removed = self.directory.remove(caller, name)
+        self.on_change(caller)
+        return removed
 
     # Running ---------------------------------------------------------------------------------
 
@@ -166,7 +180,7 @@ class Upstreams:
 
         Raises as `Directory.profile` does.
         """
-        server = self.directory.get(caller.principal, name)
+        server = self.directory.get(caller, name)
         if server is not None:
             await self.directory.profile(server)
 
@@ -183,7 +197,7 @@ class Upstreams:
         comes later changes the list.
         """
         unknown = []
-        for server in self.directory.all(caller.principal):
+        for server in self.directory.all(caller):
             if self._listings.old(server, caller.principal):
                 task = self._in_background(caller, server)
                 if not self._listings.get(server, caller.principal).tools:

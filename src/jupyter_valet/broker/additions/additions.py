@@ -1,0 +1,320 @@
+"""The APIs that were added, as a source of tools."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from ...wire.errors import ValetError
+from ...wire.toolsets import MOST_ADDED, AddRequest, ToolsetView
+from ..audit import Audit
+from ..catalogue import Call, Source, Tool, ToolOutcome
+from ..control import describe
+from ..kernels import Caller
+from ..oauth import Profile
+from ..policy.grant import Subject
+from ..secret import Secret
+from ..toolsets import Toolset
+from ..toolsets.documents import Cache, Compiled
+from ..vault import Vault
+from . import provider as providers
+from .fetching import fetched
+from .files import Files
+from .record import KIND, Added
+
+logger = logging.getLogger(__name__)
+
+READY_SECONDS = 3.0
+"""How long somebody who asks for a list waits for APIs that are still being loaded."""
+
+Offer = Callable[[Toolset], Source]
+"""Makes the source of one toolset's tools."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    added: Added
+    compiled: Compiled
+    source: Source
+
+
+class Additions:
+    """APIs by notebook. `taken` are the names of toolsets that there are without them."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        audit: Audit,
+        profiles: dict[str, Profile],
+        folder: Path,
+        offer: Offer,
+        taken: Iterable[str],
+    ) -> None:
+        self._vault = vault
+        self._audit = audit
+        self._profiles = profiles
+        self._files = Files(folder / "documents")
+        self._cache = Cache(folder / "compiled")
+        self._offer = offer
+        self._taken = taken
+        self._held: dict[str, _Held] = {}
+        self._joined: dict[tuple[Subject, bool], tuple[Sequence[object], Sequence[Tool]]] = {}
+        self._restoring: asyncio.Task[None] | None = None
+        self.on_change: Callable[[Caller | None], None] = lambda caller: None
+
+    # Coming and going ------------------------------------------------------------------------
+
+    def start(self, configured: Mapping[str, Mapping[str, Any]]) -> None:
+        """Begin to take up what there is; nobody has to wait for it who does not ask for it."""
+        self._restoring = asyncio.create_task(self._restore(configured))
+
+    async def ready(self, caller: Caller) -> None:
+        """Wait for what is being taken up, as long as it is worth to whoever asks for a list."""
+        if self._restoring is not None and not self._restoring.done():
+            await asyncio.wait([self._restoring], timeout=READY_SECONDS)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._restoring is not None:
+            self._restoring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._restoring
+
+    async def _restore(self, configured: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take up what was added before, and what the configuration adds for everybody.
+
+        One that cannot be used any more is left out, and the log says so; the others come.
+        """
+        for name, entry in configured.items():
+            await self._restored(name, partial(self._from_configuration, name, entry))
+        for record in self._vault.list(KIND):
+            kept = partial(self._kept, Added.from_meta(record.meta))
+            await self._restored(record.meta["name"], partial(anyio.to_thread.run_sync, kept))
+        self.on_change(None)
+
+    async def _restored(self, name: str, load: Callable[[], Awaitable[_Held]]) -> None:
+        try:
+            self._hold(await load())
+        except (ValetError, OSError, LookupError, TypeError, ValueError) as error:
+            what = str(error) if isinstance(error, ValetError) else describe(error)
+            logger.warning("the API %s is left out: %s", name, what)
+
+    async def _from_configuration(self, name: str, entry: Mapping[str, Any]) -> _Held:
+        self._check_name(name)
+        at_address = "url" in entry and not {"file", "document"} & entry.keys()
+        raw = await fetched(str(entry["url"])) if at_address else _document(entry)
+        return await anyio.to_thread.run_sync(partial(self._configured, name, entry, raw))
+
+    async def add(self, caller: Caller, asked: AddRequest) -> ToolsetView:
+        """Add an API for the caller's notebook alone; one of its name there gives way.
+
+        Raises `ValetError` (`bad_document`, `bad_overrides`, `no_provider`, `name_taken`, …).
+        """
+        subject = Subject.of(caller)
+        self._check(subject, asked)
+        held = await anyio.to_thread.run_sync(partial(self._made, subject, asked))
+        if held.added.subject is not None and not held.added.subject.kernel_id:
+            self._vault.put(KIND, held.added.id, held.added.to_meta(), Secret(""))
+        self._hold(held)
+        self._audit.record(
+            "toolset.added",
+            principal=caller.principal,
+            provider=held.added.provider,
+            kernel=caller.kernel_id,
+            notebook=caller.notebook,
+            host=held.compiled.toolset.origin.host,
+        )
+        self.on_change(caller)
+        return self._view(held)
+
+    def _check(self, subject: Subject, asked: AddRequest) -> None:
+        mine = {held.added.name for held in self._of(subject) if held.added.subject}
+        if len(mine | {asked.name}) > MOST_ADDED:
+            raise ValetError("too_many_toolsets", count=MOST_ADDED)
+        self._check_name(
+            asked.name, [h.added.name for h in self._of(subject) if h.added.subject is None]
+        )
+        changes = asked.overrides.get("operations")
+        for change in changes.values() if isinstance(changes, dict) else ():
+            if isinstance(change, dict) and change.get("access") == "read":
+                what = "that an operation only reads is said in the configuration, not here"
+                raise ValetError("bad_overrides", what=what)
+
+    def _check_name(self, name: str, more: Iterable[str] = ()) -> None:
+        """Refuse a name whose tools could have the names of another toolset's tools."""
+        for other in (*self._taken, *more):
+            if f"{name}_".startswith(f"{other}_") or f"{other}_".startswith(f"{name}_"):
+                raise ValetError("name_taken", name=name, other=other)
+
+    def remove(self, caller: Caller, name: str) -> None:
+        """Forget an API that the caller's notebook added. Raises `ValetError` ("not_found")."""
+        subject = Subject.of(caller)
+        for held in self._of(subject):
+            if held.added.name == name and held.added.subject == subject:
+                self._drop(held)
+                self._audit.record(
+                    "toolset.removed",
+                    principal=caller.principal,
+                    kernel=caller.kernel_id,
+                    notebook=caller.notebook,
+                )
+                self.on_change(caller)
+                return
+        raise ValetError("not_found", what="API that this notebook added")
+
+    def moved(self, root: str, old: str, new: str) -> None:
+        """Follow a notebook, or a folder of them; an empty `new` deletes."""
+        for held in list(self._held.values()):
+            subject = held.added.subject
+            if subject is None or subject.root != root or subject.kernel_id:
+                continue
+            if subject.notebook != old and not subject.notebook.startswith(f"{old}/"):
+                continue
+            self._drop(held)
+            if new:
+                path = new + subject.notebook[len(old) :]
+                added = replace(held.added, subject=replace(subject, notebook=path))
+                self._files.put(self._files.get(added.document) or b"")
+                self._vault.put(KIND, added.id, added.to_meta(), Secret(""))
+                self._hold(replace(held, added=added))
+        self.on_change(None)
+
+    def ended(self, kernel_id: str) -> None:
+        """Forget what a kernel without a notebook added."""
+        for held in list(self._held.values()):
+            if held.added.subject is not None and held.added.subject.kernel_id == kernel_id:
+                self._drop(held)
+
+    # Making ----------------------------------------------------------------------------------
+
+    def _made(self, subject: Subject, asked: AddRequest) -> _Held:
+        raw = asked.document.encode()
+        compiled = self._compiled(raw, asked.name, asked.url, asked.overrides)
+        chosen = providers.choose(
+            compiled,
+            (p for p in self._profiles.values() if p.visible_to(subject.principal)),
+            provider=asked.provider,
+            scheme=asked.scheme,
+        )
+        added = Added(
+            asked.name,
+            subject,
+            asked.url or "a document of this notebook",
+            self._files.put(raw),
+            chosen.profile.name,
+            chosen.settings,
+            asked.overrides,
+        )
+        return self._ready(added, compiled, chosen.profile)
+
+    def _kept(self, added: Added) -> _Held:
+        raw = self._files.get(added.document)
+        if raw is None:
+            raise ValetError("bad_document", what="its file is gone, or was changed")
+        url = added.source if "://" in added.source else ""
+        compiled = self._compiled(raw, added.name, url, added.overrides)
+        profile = (
+            providers.made(added.settings) if added.settings else self._profiles[added.provider]
+        )
+        return self._ready(added, compiled, profile)
+
+    def _configured(self, name: str, entry: Mapping[str, Any], raw: bytes) -> _Held:
+        compiled = self._compiled(raw, name, str(entry.get("url", "")), entry.get("overrides", {}))
+        chosen = providers.choose(
+            compiled,
+            [p for p in self._profiles.values() if not p.principal],
+            provider=str(entry.get("provider", "")),
+            scheme=str(entry.get("scheme", "")),
+        )
+        source = str(entry.get("url") or entry.get("file") or "the configuration")
+        added = Added(name, None, source, "", chosen.profile.name, chosen.settings)
+        return self._ready(added, compiled, chosen.profile)
+
+    def _compiled(self, raw: bytes, name: str, url: str, overrides: Mapping[str, Any]) -> Compiled:
+        return self._cache.compiled(raw, name=name, url=url, overrides=overrides)
+
+    def _ready(self, added: Added, compiled: Compiled, profile: Profile) -> _Held:
+        reachable = providers.only_reachable(compiled, profile)
+        self._profiles.setdefault(profile.name, profile)
+        return _Held(added, reachable, self._offer(reachable.toolset))
+
+    def _hold(self, held: _Held) -> None:
+        self._held[held.added.id] = held
+        self._joined.clear()
+
+    def _drop(self, held: _Held) -> None:
+        self._held.pop(held.added.id, None)
+        self._joined.clear()
+        self._vault.delete(KIND, held.added.id)
+        if all(other.added.document != held.added.document for other in self._held.values()):
+            self._files.drop(held.added.document)
+
+    # Look-ups --------------------------------------------------------------------------------
+
+    def views(self, caller: Caller) -> list[ToolsetView]:
+        """Return what the caller's notebook has."""
+        return [self._view(held) for held in self._of(Subject.of(caller))]
+
+    def _view(self, held: _Held) -> ToolsetView:
+        return held.added.view(held.compiled, self._profiles[held.added.provider].title)
+
+    def _of(self, subject: Subject) -> list[_Held]:
+        return [h for h in self._held.values() if h.added.subject in (None, subject)]
+
+    def find(self, caller: Caller, name: str) -> Tool | None:
+        """Return the tool of that name in what the caller's notebook has."""
+        for held in self._of(Subject.of(caller)):
+            if name.startswith(f"{held.added.name}_"):
+                tool = held.source.find(caller, name)
+                if tool is not None:
+                    return tool
+        return None
+
+    def listed(self, caller: Caller) -> Sequence[Tool]:
+        """Return what is shown of the APIs of the caller's notebook."""
+        return self._tools(caller, everything=False)
+
+    def everything(self, caller: Caller) -> Sequence[Tool]:
+        """Return all tools of the APIs of the caller's notebook."""
+        return self._tools(caller, everything=True)
+
+    def _tools(self, caller: Caller, *, everything: bool) -> Sequence[Tool]:
+        subject = Subject.of(caller)
+        parts = [
+            held.source.everything(caller) if everything else held.source.listed(caller)
+            for held in self._of(subject)
+        ]
+        held = self._joined.get((subject, everything))
+        if held is None or not _same(held[0], parts):
+            tools = tuple(tool for part in parts for tool in part)
+            held = self._joined[subject, everything] = (parts, tools)
+        return held[1]
+
+    async def run(self, call: Call) -> ToolOutcome:
+        """Run a tool of an API; raises as its source does."""
+        for held in self._of(Subject.of(call.caller)):
+            if held.source.find(call.caller, call.tool.name) is not None:
+                return await held.source.run(call)
+        raise ValetError("not_found", what="tool any more")
+
+
+def _same(before: Sequence[object], now: Sequence[object]) -> bool:
+    return len(before) == len(now) and all(a is b for a, b in zip(before, now, strict=True))
+
+
+def _document(entry: Mapping[str, Any]) -> bytes:
+    if "document" in entry:
+        return json.dumps(entry["document"]).encode()
+    if "file" in entry:
+        return Path(str(entry["file"])).expanduser().read_bytes()
+    what = "the configuration names no `url`, `file` or `document`"
+    raise ValetError("bad_document", what=what)

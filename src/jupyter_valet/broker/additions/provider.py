@@ -1,0 +1,161 @@
+"""Which provider an API is called with: one that is known at its hosts, or a new one. Pure.
+
+A provider that is made here is named after its host, whatever a document calls itself: the name is
+what a person is shown when they are asked for a key or a sign-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...wire.errors import ValetError
+from ..egress.origin import Origin
+from ..egress.placement import NOWHERE
+from ..oauth import Profile
+from ..oauth.providers.configured import configured
+from ..toolsets.documents import Compiled, Scheme
+
+_WORST, _MOST_HOSTS = 99, 8
+_RANKS = {"oauth2": 0, "openid_connect": 1, "bearer": 2, "api_key": 3, "basic": 4}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The provider, and its settings when it is new."""
+
+    profile: Profile
+    settings: Mapping[str, Any]
+
+
+def choose(
+    compiled: Compiled, known: Iterable[Profile], *, provider: str = "", scheme: str = ""
+) -> Chosen:
+    """Return the provider for `compiled`.
+
+    `known` are those that the person may see; `provider` and `scheme` are their choice. Raises
+    `ValetError` ("unknown_provider", "no_provider").
+    """
+    held = {profile.name: profile for profile in known}
+    origin = compiled.toolset.origin
+    if provider:
+        if provider not in held:
+            raise ValetError("unknown_provider", provider=provider)
+        if origin not in held[provider].origins:
+            what = f"{held[provider].title} is not at {origin}"
+            raise ValetError("no_provider", name=compiled.toolset.name, what=what)
+        return Chosen(held[provider], {})
+    if not scheme:
+        for profile in held.values():
+            if origin in profile.origins and not profile.open:
+                return Chosen(profile, {})
+    return new(compiled, scheme)
+
+
+def new(compiled: Compiled, wanted: str = "") -> Chosen:
+    """Return a provider for an API whose hosts nobody knows yet."""
+    usable = [s for s in compiled.schemes if _settings(s, ()) is not None]
+    if wanted:
+        usable = [s for s in usable if s.name == wanted]
+    if not usable and (wanted or (compiled.schemes and _all_need_one(compiled))):
+        what = "none of the ways to sign in that it names can be used here"
+        raise ValetError("no_provider", name=compiled.toolset.name, what=what)
+    settings = _open(compiled)
+    if usable:
+        best = min(usable, key=lambda s: (_RANKS.get(s.kind, _WORST), s.name))
+        settings = _settings(best, _hosts(compiled)) or settings
+    return Chosen(made(settings), settings)
+
+
+def made(settings: Mapping[str, Any]) -> Profile:
+    """Return the profile that `settings` describe, named after its host.
+
+    Raises `ValetError("bad_request")`.
+    """
+    origins = settings["origins"]
+    loopback = all(Origin.parse(text).loopback for text in origins)
+    name = _name(origins[0], settings)
+    title = origins[0].partition("://")[2]
+    if settings.get("kind") == "open":
+        parsed = tuple(map(Origin.parse, origins))
+        return Profile(
+            name=name,
+            title=title,
+            kind="open",
+            issuer=origins[0],
+            origins=parsed,
+            placement=NOWHERE,
+            sole_account=title,
+            loopback=loopback,
+            configured=True,
+        )
+    return configured(name, {"title": title, "loopback": loopback, **settings})
+
+
+def only_reachable(compiled: Compiled, profile: Profile) -> Compiled:
+    """Return `compiled` without the operations on hosts that the provider does not have (L8)."""
+    toolset = compiled.toolset
+    kept = tuple(o for o in toolset.operations if toolset.origin_of(o) in profile.origins)
+    if not kept:
+        what = f"{profile.title} has none of its hosts"
+        raise ValetError("no_provider", name=toolset.name, what=what)
+    return replace(compiled, toolset=replace(toolset, provider=profile.name, operations=kept))
+
+
+def _all_need_one(compiled: Compiled) -> bool:
+    return any(operation.alternatives for operation in compiled.toolset.operations[:50])
+
+
+def _hosts(compiled: Compiled) -> list[str]:
+    """Return the hosts, at most eight, all on this machine or none of them."""
+    first = compiled.toolset.origin
+    alike = [o for o in compiled.origins if o.loopback == first.loopback]
+    return [str(origin) for origin in dict.fromkeys([first, *alike])][:_MOST_HOSTS]
+
+
+def _open(compiled: Compiled) -> dict[str, Any]:
+    return {"kind": "open", "origins": _hosts(compiled)}
+
+
+def _settings(scheme: Scheme, hosts: Iterable[str]) -> dict[str, Any] | None:
+    """Return the settings (docs/providers.md) that a security scheme means; None: not usable."""
+    origins = list(hosts)
+    match scheme.kind:
+        case "api_key" if scheme.place in ("header", "query") and scheme.parameter:
+            place = {"in": scheme.place, "name": scheme.parameter}
+            return {"kind": "api_key", "origins": origins, "key": place}
+        case "bearer":
+            return {"kind": "api_key", "origins": origins, "key": {"in": "header"}}
+        case "basic":
+            return {"kind": "api_key", "origins": origins, "key": {"in": "basic"}}
+        case "openid_connect":
+            issuer, mark, _ = scheme.discovery_url.partition("/.well-known/")
+            return {"issuer": issuer, "origins": origins} if mark else None
+        case "oauth2":
+            return _oauth(scheme, origins)
+    return None
+
+
+def _oauth(scheme: Scheme, origins: list[str]) -> dict[str, Any] | None:
+    for flow in scheme.flows:
+        if flow.authorization_url.startswith("https:") and flow.token_url.startswith("https:"):
+            site = re.match(r"https://[^/?#]+", flow.authorization_url)
+            return {
+                "issuer": site[0] if site else "",
+                "authorization_endpoint": flow.authorization_url,
+                "token_endpoint": flow.token_url,
+                "origins": origins,
+                "scope_words": {s: w or s for s, w in list(scheme.scopes.items())[:200]},
+            }
+    return None
+
+
+def _name(origin: str, settings: Mapping[str, Any]) -> str:
+    """Return a name that says the host, the same for the same settings."""
+    host = re.sub(r"[^a-z0-9]+", "_", origin.partition("://")[2].lower()).strip("_")
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
+    head = host if host[:1].isalpha() else f"at_{host}"
+    return f"{head[:25]}_{digest}"
