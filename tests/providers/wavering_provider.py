@@ -34,6 +34,12 @@ class Wavering:
     mood: str = "well"
     posted: list[tuple[str, Form]] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
+    polls: list[str] = field(default_factory=list)
+    """What the next polls for a device code get: an error code, or `down`."""
+    typed: bool = False
+    """Whether the person has typed the user code; until then a poll is told to wait."""
+    code_answer: dict[str, Any] = field(default_factory=dict)
+    """What of the answer with the codes is otherwise than it should be; None: left out."""
     _challenges: dict[str, str] = field(default_factory=dict)
 
     def profile(self, **more: Any) -> dict[str, Any]:
@@ -47,6 +53,7 @@ class Wavering:
             "token_endpoint": f"{self.url}/token",
             "userinfo_endpoint": f"{self.url}/userinfo",
             "revocation_endpoint": f"{self.url}/revoke",
+            "device_authorization_endpoint": f"{self.url}/device",
             "scopes": ["read"],
             "token_auth": "none",
             **more,
@@ -65,6 +72,31 @@ class Wavering:
         self._challenges[code] = challenge
         return code
 
+    def codes(self) -> tuple[int, str, str]:
+        """Return the answer of the device authorization endpoint (RFC 8628 §3.2)."""
+        self.typed = False
+        user_code = self.canary()[:20]
+        answer = {
+            "device_code": self.canary(),
+            "user_code": user_code,
+            "verification_uri": f"{self.url}/activate",
+            "verification_uri_complete": f"{self.url}/activate?user_code={user_code}",
+            "expires_in": 600,
+            "interval": 1,
+            **self.code_answer,
+        }
+        told = {name: value for name, value in answer.items() if value is not None}
+        return 200, "application/json", json.dumps(told)
+
+    def poll(self) -> tuple[int, str, str] | None:
+        """Return the refusal of a poll (§3.5), None when it gets its tokens."""
+        error = self.polls.pop(0) if self.polls else ""
+        if error == "down":
+            return 503, "text/plain", "try again later"
+        if not error and not self.typed:
+            error = "authorization_pending"
+        return (400, "application/json", json.dumps({"error": error})) if error else None
+
     def tokens(self, form: Form) -> tuple[int, str, str]:
         """Return status, content type and body of the token endpoint's answer."""
         match self.mood:
@@ -81,6 +113,8 @@ class Wavering:
             expected = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
             if self._challenges.pop(form.get("code", ""), None) != expected:
                 return 400, "application/json", '{"error": "invalid_grant"}'
+        if form.get("grant_type", "").endswith(":device_code") and (refusal := self.poll()):
+            return refusal
         answer = {
             "access_token": self.canary(),
             "refresh_token": self.canary(),
@@ -102,6 +136,8 @@ def wavering_provider() -> Iterator[Wavering]:
             query = {name: values[0] for name, values in parse_qs(text).items()}
             if path == "/authorize":
                 self._ask(query)
+            elif path == "/activate":
+                self._activate(query)
             elif path == "/userinfo":
                 self._send(200, "application/json", '{"sub": "7", "preferred_username": "jane"}')
             else:
@@ -112,13 +148,18 @@ def wavering_provider() -> Iterator[Wavering]:
             form = {name: values[0] for name, values in parse_qs(body).items()}
             path = urlsplit(self.path).path
             provider.posted.append((path, form))
-            answer = provider.tokens(form) if path == "/token" else (200, "text/plain", "")
-            self._send(*answer)
+            answers = {"/token": lambda: provider.tokens(form), "/device": provider.codes}
+            self._send(*answers.get(path, lambda: (200, "text/plain", ""))())
 
         def _ask(self, query: Form) -> None:
             answer = {"code": provider.code(query["code_challenge"]), "state": query["state"]}
             back = escape(f"{query['redirect_uri']}?{urlencode(answer)}")
             self._send(200, "text/html", f"<title>Wavering</title><a href='{back}'>Allow</a>")
+
+        def _activate(self, query: Form) -> None:
+            provider.typed = "allow" in query
+            link = "<a href='/activate?allow=1'>Allow</a>"
+            self._send(200, "text/html", "Allowed" if provider.typed else link)
 
         def _send(self, status: int, kind: str, body: str) -> None:
             content = body.encode()

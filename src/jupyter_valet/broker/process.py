@@ -76,6 +76,7 @@ class Broker:
         on(wire.PAGE_OPEN, self._with(lambda s: s.consent.open))
         on(wire.PAGE_SAVE, self._with(lambda s: s.consent.save))
         on(wire.PAGE_APPROVE, self._with(lambda s: s.consent.approve))
+        on(wire.PAGE_CODE, self._with(lambda s: s.consent.code))
         on(wire.PAGE_DECLINE, self._with(lambda s: s.consent.decline))
         on(wire.PAGE_ACCEPT, self._with(lambda s: s.consent.accept))
         on(wire.PAGE_GRANT, self._with(lambda s: s.consent.grant))

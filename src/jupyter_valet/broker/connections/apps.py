@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ...wire.errors import ValetError
 from ..oauth import OAuthApp, OAuthClient, OAuthRefused, Profile, client_document
@@ -17,6 +18,8 @@ from ..vault import Record, Vault
 
 KIND = "oauth_app"
 REGISTERED = "oauth_registration"
+FOR_CODES = "oauth_device_app"
+"""Apps that sign people in by a code alone, of providers where those are of another kind."""
 
 
 class Apps:
@@ -31,8 +34,12 @@ class Apps:
         """Tell whether `obtain` is worth trying where nothing is on file."""
         return bool(profile.registers) and profile.issuer not in self._refusing
 
-    def find(self, provider: str, client_id: str = "") -> OAuthApp | None:
+    def find(
+        self, provider: str, client_id: str = "", *, for_codes: bool = False
+    ) -> OAuthApp | None:
         """Return the client to use at `provider`: the person's own, else the public one.
+
+        `for_codes`: to sign in by a code, which takes a client of another kind at some.
 
         With `client_id` the one that was made under it, where there is one: what was issued to it
         is of no use to another. One that was kept for another issuer, or before the provider's
@@ -41,6 +48,11 @@ class Apps:
         profile = self._profiles.get(provider)
         if profile is None:
             return None
+        by_code = self._for_codes(profile)
+        if profile.device.own_app and for_codes:
+            return by_code
+        if by_code is not None and by_code.client_id == client_id:
+            return by_code
         made = self._made(profile, client_id) if client_id else None
         return made or self._own(profile) or _public(profile)
 
@@ -79,10 +91,13 @@ class Apps:
         profile = self._profiles.get(app.provider)
         if profile is None or profile.issuer != app.issuer:
             raise ValetError("unknown_provider", provider=app.provider)
-        self._vault.put(KIND, app.provider, _meta(profile, app), app.client_secret or Secret(""))
+        kind = FOR_CODES if app.for_codes else KIND
+        self._vault.put(kind, app.provider, _meta(profile, app), app.client_secret or Secret(""))
 
-    def forget(self, provider: str) -> bool:
+    def forget(self, provider: str, *, for_codes: bool = False) -> bool:
         """Drop what is on file, e.g. because the provider does not accept its secret."""
+        if for_codes:
+            return self._vault.delete(FOR_CODES, provider)
         for record in self._vault.list(REGISTERED):
             if record.meta["provider"] == provider:
                 self._vault.delete(REGISTERED, record.id)
@@ -93,6 +108,12 @@ class Apps:
     def _own(self, profile: Profile) -> OAuthApp | None:
         record = self._vault.get(KIND, profile.name)
         return _app(profile, record) if record and _made_for(profile, record) else None
+
+    def _for_codes(self, profile: Profile) -> OAuthApp | None:
+        record = self._vault.get(FOR_CODES, profile.name) if profile.device.own_app else None
+        if record is None or not _made_for(profile, record):
+            return None
+        return replace(_app(profile, record), for_codes=True)
 
     def _registered(self, profile: Profile, redirect_uri: str) -> OAuthApp | None:
         """Return the client that was registered for this issuer and redirect URI, while good."""

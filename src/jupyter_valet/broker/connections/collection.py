@@ -198,12 +198,15 @@ class Connections:
 
     # The OAuth app ---------------------------------------------------------------------------
 
-    def app(self, provider: str, client_id: str = "") -> OAuthApp | None:
+    def app(
+        self, provider: str, client_id: str = "", *, for_codes: bool = False
+    ) -> OAuthApp | None:
         """Return the client to use at `provider`: the person's own, else the public one.
 
-        With `client_id` the one that was registered under it, where that is on file.
+        `for_codes`: the one to sign in by a code with. With `client_id` the one that was registered
+        under it, where that is on file.
         """
-        return self._apps.find(provider, client_id)
+        return self._apps.find(provider, client_id, for_codes=for_codes)
 
     def registers(self, profile: Profile) -> bool:
         """Tell whether a client for `profile` can be had without the person."""
@@ -220,9 +223,9 @@ class Connections:
         """Keep the person's OAuth app. Raises `ValetError("unknown_provider")`."""
         self._apps.save(app)
 
-    def forget_app(self, provider: str) -> bool:
+    def forget_app(self, provider: str, *, for_codes: bool = False) -> bool:
         """Drop the client at `provider`, so that the next sign-in asks for one again."""
-        return self._apps.forget(provider)
+        return self._apps.forget(provider, for_codes=for_codes)
 
     # Records ---------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from ..oauth import OAuthClient, Profile
 from ..policy import Policy
 from ..vault import Vault
 from . import facts
+from .by_code import ByCode
 from .connections import ConnectionsPage
 from .desk import Desk, check_nonce
 from .forms import Forms
@@ -38,9 +39,11 @@ class Consent:
         self.desk = Desk(audit, profiles, connections, transactions, policy, kernels)
         leave = Leave(self.desk)
         sign_in = SignIn(self.desk, leave, vault, oauth, probes)
+        by_code = ByCode(self.desk, sign_in, sign_in.provider)
         page = ConnectionsPage(self.desk)
         self.save = Forms(self.desk, sign_in).save
         self.approve, self.callback = sign_in.approve, sign_in.callback
+        self.code, self.resume, self.close = by_code.press, by_code.resume, by_code.close
         self.accept, self.grant, self.allow = leave.accept, leave.grant, leave.allow
         self.connections_page, self.connections_end = page.show, page.end
         self.grants_change, self.grants_end = page.change_grant, page.end_grant

@@ -82,8 +82,11 @@ class Desk:
     # Steps -----------------------------------------------------------------------------------
 
     def opened(self, transaction: Transaction) -> Transaction:
-        """Note that the person looks at the page; a second look starts over with a new state."""
-        if transaction.state is TransactionState.OPENED:
+        """Note that the person looks at the page; a second look starts over with a new state.
+
+        But not while a code of theirs is out: then the page shows that.
+        """
+        if transaction.state is TransactionState.OPENED or transaction.device is not None:
             return transaction
         nonce = secrets.token_urlsafe(32)
         return self.change(transaction, lambda now: now.opened(nonce=nonce))

@@ -17,7 +17,9 @@ from .desk import Desk, subject_of
 def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
     """Return what the page of a transaction shows."""
     profile = desk.profile(transaction)
-    app = desk.connections.app(profile.name)
+    by_code = transaction.by_code or profile.flow == "device"
+    app = desk.connections.app(profile.name, for_codes=by_code)
+    code = transaction.device
     held = desk.connections.find(transaction.principal, profile.name)
     level, level_words = desk.level(transaction)
     return PageFacts(
@@ -50,7 +52,19 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         level_words=level_words,
         low=desk.low(transaction),
         wanted_level=desk.policy.wanted_level,
+        flow="device" if by_code else profile.flow,
+        usual_flow=profile.flow,
+        code_offered=profile.gives_codes,
+        not_by_code=[ScopeView(s, profile.words(s)) for s in _beyond(transaction, profile)],
+        user_code=code.user_code if code else "",
+        verification_uri=code.verification_uri if code else "",
+        verification_uri_complete=code.verification_uri_complete if code else "",
     )
+
+
+def _beyond(transaction: Transaction, profile: Profile) -> list[str]:
+    """Return what this sign-in wants that cannot be had by a code."""
+    return sorted(profile.beyond_codes(transaction.scopes)) if profile.gives_codes else []
 
 
 def done(desk: Desk, transaction: Transaction) -> DoneFacts:
@@ -85,6 +99,8 @@ def _step(desk: Desk, transaction: Transaction, profile: Profile, app: OAuthApp 
         return str(transaction.kind)
     if profile.keyed:
         return "api_key"
+    if transaction.device is not None:
+        return "code"
     if desk.low(transaction):
         return "level"
     if profile.open:

@@ -39,7 +39,7 @@ class Forms:
         if profile.keyed:
             await self._save_key(transaction, profile, form)
         else:
-            self._save_app(transaction, _typed_app(profile, form))
+            self._save_app(transaction, _typed_app(transaction, profile, form))
         return facts.page(self.desk, self.desk.get(transaction.id), params["origin"]).to_json()
 
     async def _save_key(
@@ -58,7 +58,7 @@ class Forms:
 
     def _save_app(self, transaction: Transaction, app: OAuthApp) -> None:
         """Keep an OAuth app where there is none: a sign-in must not replace the one in use."""
-        known = self.desk.connections.app(app.provider)
+        known = self.desk.connections.app(app.provider, for_codes=app.for_codes)
         if known is None:
             self.desk.connections.save_app(app)
             self.desk.record("app.saved", transaction)
@@ -66,16 +66,19 @@ class Forms:
             raise ValetError("page_out_of_date")
 
 
-def _typed_app(profile: Profile, form: dict[str, str]) -> OAuthApp:
+def _typed_app(transaction: Transaction, profile: Profile, form: dict[str, str]) -> OAuthApp:
     client_id = form.get("client_id", "").strip()
     if not client_id:
         raise ValetError("bad_request", what="the client id is missing")
     client_secret = form.get("client_secret", "").strip()
+    if profile.own_account and not client_secret:  # RFC 6749 §4.4
+        raise ValetError("bad_request", what="the client secret is missing")
     return OAuthApp(
         provider=profile.name,
         issuer=profile.issuer,
         client_id=client_id,
         client_secret=Secret(client_secret) if client_secret else None,
+        for_codes=transaction.by_code and profile.device.own_app,
     )
 
 

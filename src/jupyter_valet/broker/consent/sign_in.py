@@ -22,6 +22,7 @@ from ..oauth import (
     Pending,
     Profile,
     TokenSet,
+    WithoutBrowser,
 )
 from ..secret import Secret
 from ..vault import Conflict, Vault
@@ -43,6 +44,11 @@ class SignIn:
     oauth: OAuthClient
     probes: Probes
 
+    @property
+    def provider(self) -> WithoutBrowser:
+        """The provider, where the answer does not come through the browser."""
+        return WithoutBrowser(self.oauth)
+
     async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
         """Begin at the provider: only now do `state`, PKCE and the browser binding exist (BP-06).
 
@@ -58,10 +64,16 @@ class SignIn:
         profile = self.desk.profile(transaction)
         if profile.open:
             return self._use(transaction, profile)
+        if profile.flow == "device":
+            raise ValetError("page_out_of_date")  # its page has another button
         await self.probe(transaction, profile)
+        if profile.own_account:
+            return await self._as_the_client(transaction, profile)
         redirect = redirect_uri(params["origin"], profile.name)
         app = await self.desk.connections.obtain_app(profile, redirect)
         if app is None:
+            if transaction.by_code:  # then the page asks for the app that this way takes
+                self.desk.change(transaction, Transaction.choosing_browser)
             raise ValetError("page_out_of_date")
         url, pending = await self.oauth.begin(
             profile,
@@ -96,6 +108,18 @@ class SignIn:
         self.complete(transaction, connection, nothing)
         return {"location": "", "binding": ""}
 
+    async def _as_the_client(self, transaction: Transaction, profile: Profile) -> dict[str, Any]:
+        """Get a token for the client itself (RFC 6749 §4.4); there is nowhere to go first."""
+        app = self.app(profile, "")
+        self.desk.record("transaction.approved", transaction, reason="client credentials")
+        try:
+            tokens = await self.provider.own_tokens(profile, app, transaction.scopes)
+        except OAuthRefused as refused:
+            self.ended(transaction, profile, refused)
+        else:
+            await self.settle(transaction, profile, tokens)
+        return {"location": "", "binding": ""}
+
     async def callback(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take the provider's answer, exactly once, and make the connection (RFC 6749 §4.1.2).
 
@@ -119,20 +143,30 @@ class SignIn:
         assert pending is not None  # `by_state` finds a transaction by its pending authorization
         try:
             code = self.oauth.check_callback(profile, pending, query)
-            app = self._app(profile, pending.client_id)
+            app = self.app(profile, pending.client_id)
             tokens = await self.oauth.exchange(profile, app, pending, code)
-            account = await self.oauth.account(profile, tokens)
-        except CallbackRefused as refused:
-            if refused.slug == "access_denied":  # the person said no at the provider
+        except ValetError as error:
+            return self.ended(transaction, profile, error)
+        return await self.settle(transaction, profile, tokens)
+
+    def ended(self, transaction: Transaction, profile: Profile, error: ValetError) -> None:
+        """End a sign-in that brought no tokens, or none whose owner is known."""
+        if isinstance(error, CallbackRefused):
+            if error.slug == "access_denied":  # the person said no at the provider
                 self.desk.change(transaction, Transaction.declined)
                 return self.desk.record("transaction.declined", transaction)
-            return self.desk.fail_with(transaction, refused)
-        except OAuthRefused as refused:
-            if refused.slug == "invalid_client":  # a mistyped secret: ask for it again next time
-                self.desk.connections.forget_app(profile.name)
-            return self.desk.fail_with(transaction, refused)
+        elif isinstance(error, OAuthRefused) and error.slug == "invalid_client":
+            # A mistyped secret: ask for it again next time.
+            by_code = transaction.by_code and profile.device.own_app
+            self.desk.connections.forget_app(profile.name, for_codes=by_code)
+        return self.desk.fail_with(transaction, error)
+
+    async def settle(self, transaction: Transaction, profile: Profile, tokens: TokenSet) -> None:
+        """Make the connection that `tokens` are for, unless they came too late."""
+        try:
+            account = await self.oauth.account(profile, tokens)
         except ValetError as error:
-            return self.desk.fail_with(transaction, error)
+            return self.ended(transaction, profile, error)
         if await self.came_too_late(transaction, profile, tokens):
             return None
         connection = self.desk.connections.store(transaction.principal, profile, tokens, account)
@@ -163,7 +197,7 @@ class SignIn:
             return False
         others = self.desk.connections.find(transaction.principal, profile.name)
         if not others and not profile.keyed:
-            await self.oauth.revoke(profile, self._app(profile, tokens.client_id), tokens)
+            await self.oauth.revoke(profile, self.app(profile, tokens.client_id), tokens)
         self.desk.record("connection.refused", transaction, outcome=str(state))
         return True
 
@@ -193,7 +227,8 @@ class SignIn:
             raise ValetError("page_out_of_date")
         return transaction
 
-    def _app(self, profile: Profile, client_id: str) -> OAuthApp:
+    def app(self, profile: Profile, client_id: str) -> OAuthApp:
+        """Return the client that a sign-in began with. Raises `ValetError`."""
         app = self.desk.connections.app(profile.name, client_id)
         if app is None:
             raise ValetError("page_out_of_date")

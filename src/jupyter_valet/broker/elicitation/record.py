@@ -1,6 +1,7 @@
 """A transaction as a vault record: facts in clear, the nonce nowhere.
 
-Sealed are a sign-in's PKCE verifier, and the text of a write that waits for its approval.
+Sealed are a sign-in's PKCE verifier or its code, and the text of a write that waits for its
+approval.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from ...wire.control import PreviewView
 from ...wire.views import Kind, TransactionState
-from ..oauth import Pending
+from ..oauth import DeviceCode, Pending
 from ..reveal import reveal
 from ..secret import Secret
 from ..vault import Record
@@ -37,6 +38,7 @@ _PLAIN = (
     "digest",
     "target",
     "level",
+    "by_code",
 )
 
 
@@ -48,13 +50,16 @@ def to_meta(transaction: Transaction) -> dict[str, Any]:
     meta["kind"] = str(transaction.kind)
     meta["failure"] = asdict(transaction.failure) if transaction.failure else None
     meta["pending"] = transaction.pending.to_meta() if transaction.pending else None
+    meta["device"] = transaction.device.to_meta() if transaction.device else None
     return meta
 
 
 def payload(transaction: Transaction) -> Secret:
-    """Return what must be sealed: the PKCE verifier, a preview, or nothing."""
+    """Return what must be sealed: the PKCE verifier, a code, a preview, or nothing."""
     if transaction.preview is not None and not transaction.state.final:
         return Secret(json.dumps(transaction.preview.to_json()))
+    if transaction.device is not None:
+        return _codes(transaction.device)
     return transaction.pending.verifier if transaction.pending else Secret("")
 
 
@@ -62,7 +67,7 @@ def from_record(record: Record, nonce: str) -> Transaction:
     """Return the transaction that `record` holds; `nonce` comes from memory."""
     meta = record.meta
     failure = meta["failure"]
-    pending = meta["pending"]
+    pending, device = meta["pending"], meta.get("device")
     return replace(
         Transaction(
             id=record.id,
@@ -76,7 +81,13 @@ def from_record(record: Record, nonce: str) -> Transaction:
         ),
         failure=Failure(**failure) if failure else None,
         pending=Pending.from_meta(pending, record.payload) if pending else None,
+        device=DeviceCode.from_meta(device, json.loads(reveal(record.payload))) if device else None,
     )
+
+
+def _codes(device: DeviceCode) -> Secret:
+    sealed = {name: getattr(device, name) for name in DeviceCode.SEALED}
+    return Secret(json.dumps({**sealed, "device_code": reveal(device.device_code)}))
 
 
 def _preview(meta: dict[str, Any], sealed: Secret) -> PreviewView | None:

@@ -7,9 +7,10 @@
        └──┴────────┴──────────────┴──────► done, declined, cancelled, expired, failed
 
 A person may open the page again while the browser is at the provider: that starts over with a new
-`state`. A waiting transaction may be done without its page, because another card got the same
-connection; what another notebook's card got turns a sign-in into the question for a grant. Grants
-and approvals are never at a provider. Nothing leaves a final state.
+`state`, unless they are there with a code, which the page goes on showing. A waiting transaction
+may be done without its page, because another card got the same connection; what another notebook's
+card got turns a sign-in into the question for a grant. Grants and approvals are never at a
+provider. Nothing leaves a final state.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ..kernels import Caller
 from .question import Question
 
 if TYPE_CHECKING:
-    from ..oauth import Pending
+    from ..oauth import DeviceCode, Pending
 
 TIME_TO_LIVE = 600.0
 """Seconds that a person has (BP-06 recommends about ten minutes)."""
@@ -92,6 +93,10 @@ class Transaction:
     failure: Failure | None = None
     nonce: str = ""
     pending: Pending | None = None
+    by_code: bool = False
+    """Whether the person chose to sign in by a code (RFC 8628)."""
+    device: DeviceCode | None = None
+    """The code that is out, while the person is at the provider with it."""
 
     @classmethod
     def begin(
@@ -147,7 +152,9 @@ class Transaction:
 
     def opened(self, nonce: str) -> Transaction:
         """The person looks at the consent page, whose one-time nonce this is."""
-        return self._to(TransactionState.OPENED, nonce=nonce, pending=None, binding_digest="")
+        return self._to(
+            TransactionState.OPENED, nonce=nonce, pending=None, device=None, binding_digest=""
+        )
 
     def approved(self, pending: Pending, binding_digest: str) -> Transaction:
         """The person approved: the browser is on its way to the provider.
@@ -158,7 +165,41 @@ class Transaction:
         if self.state is not TransactionState.OPENED or self.kind is not Kind.SIGN_IN:
             raise ValueError(f"a {self.kind} that is {self.state} cannot be approved")
         return self._to(
-            TransactionState.AT_PROVIDER, pending=pending, binding_digest=binding_digest, nonce=""
+            TransactionState.AT_PROVIDER,
+            pending=pending,
+            by_code=False,
+            binding_digest=binding_digest,
+            nonce="",
+        )
+
+    def choosing_code(self) -> Transaction:
+        """The person wants to sign in by a code; the page goes on with what that takes."""
+        return self._chosen(by_code=True)
+
+    def choosing_browser(self) -> Transaction:
+        """The person wants to sign in in this browser after all."""
+        return self._chosen(by_code=False)
+
+    def _chosen(self, *, by_code: bool) -> Transaction:
+        if self.state is not TransactionState.OPENED or self.kind is not Kind.SIGN_IN:
+            raise ValueError(f"a {self.kind} that is {self.state} has no choice of way")
+        nonce = secrets.token_urlsafe(32)
+        return self._to(TransactionState.OPENED, by_code=by_code, nonce=nonce)
+
+    def waiting_for_code(self, device: DeviceCode) -> Transaction:
+        """The person approved, and has a code to type at the provider.
+
+        They have as long as the code is good, ten minutes at most, and their page goes on with a
+        new nonce, for it can still be declined. Raises `ValueError` unless the page is open.
+        """
+        if self.state is not TransactionState.OPENED or self.kind is not Kind.SIGN_IN:
+            raise ValueError(f"a {self.kind} that is {self.state} cannot be approved")
+        return self._to(
+            TransactionState.AT_PROVIDER,
+            device=device,
+            by_code=True,
+            nonce=secrets.token_urlsafe(32),
+            expires_at=min(device.expires_at, device.created_at + TIME_TO_LIVE),
         )
 
     def accepted(self, level: str) -> Transaction:
@@ -204,7 +245,7 @@ class Transaction:
         return self._final(TransactionState.EXPIRED)
 
     def _final(self, state: TransactionState, **changes: object) -> Transaction:
-        return self._to(state, pending=None, binding_digest="", nonce="", **changes)
+        return self._to(state, pending=None, device=None, binding_digest="", nonce="", **changes)
 
     def _to(self, state: TransactionState, **changes: object) -> Transaction:
         if self.state.final:

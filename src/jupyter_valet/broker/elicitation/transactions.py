@@ -160,6 +160,10 @@ class Transactions:
                     finished.append(self.update(done))
         return finished
 
+    def with_codes(self) -> list[Transaction]:
+        """Return the sign-ins that wait until a code was typed at the provider."""
+        return [pending for pending in self._pending() if pending.device is not None]
+
     def waiting(self, principal: str) -> list[Transaction]:
         """Return what this person is being asked, the oldest first."""
         mine = (pending for pending in self._pending() if pending.principal == principal)
@@ -226,7 +230,8 @@ class Transactions:
                 return self._put(due)
             except Conflict:  # another process was quicker, and knows better
                 return self.get(record.id) or due
-        if transaction.state is TransactionState.OPENED and not transaction.nonce:
+        has_page = transaction.state is TransactionState.OPENED or transaction.device is not None
+        if has_page and not transaction.nonce:
             # The broker was restarted: the page that is open is out of date, the next one is not.
             self._nonces[transaction.id] = secrets.token_urlsafe(32)
             return replace(transaction, nonce=self._nonces[transaction.id])

@@ -6,15 +6,19 @@ nothing of MCP authorization (the kernel's capability) may enter.
 
 from __future__ import annotations
 
+from . import rfc8628
 from .client import OAuthClient
 from .errors import CallbackRefused, InvalidGrant, OAuthRefused, ProviderUnreachable
-from .profile import Identity, Profile, Quirks, Revocation
+from .profile import DeviceFlow, Identity, Profile, Quirks, Revocation
 from .providers import profiles
-from .records import Account, OAuthApp, Pending, TokenSet
+from .records import Account, DeviceCode, OAuthApp, Pending, TokenSet
+from .without_browser import WithoutBrowser
 
 __all__ = [
     "Account",
     "CallbackRefused",
+    "DeviceCode",
+    "DeviceFlow",
     "Identity",
     "InvalidGrant",
     "OAuthApp",
@@ -26,5 +30,7 @@ __all__ = [
     "Quirks",
     "Revocation",
     "TokenSet",
+    "WithoutBrowser",
     "profiles",
+    "rfc8628",
 ]

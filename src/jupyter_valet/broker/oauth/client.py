@@ -19,7 +19,7 @@ from ..egress.origin import split_url
 from ..egress.vetted import vetted_client
 from ..secret import Secret
 from . import identity, rfc6749, rfc7591, rfc7636, rfc8414
-from .errors import OAuthRefused, ProviderUnreachable
+from .errors import InvalidGrant, OAuthRefused, ProviderUnreachable
 from .profile import Profile
 from .records import Account, OAuthApp, Pending, TokenSet
 from .rfc7591 import Registered
@@ -29,6 +29,10 @@ from .token_endpoint import TokenEndpoint
 
 METADATA_SECONDS = 3600.0
 """How long discovered metadata is believed."""
+
+
+_CLIENT_IS_OUT = frozenset({"invalid_client", "unauthorized_client", "invalid_scope"})
+"""Refusals of a client's own token that only a person can do something about."""
 
 
 class HttpFactory(Protocol):
@@ -70,7 +74,7 @@ class OAuthClient:
         Only to be called once the person has approved (BP-06, R158). Raises `OAuthRefused`,
         `ProviderUnreachable` and `AddressRefused`.
         """
-        _check_app(profile, app)
+        check_app(profile, app)
         _check_redirect_uri(profile, redirect_uri)
         endpoints = await self.endpoints(profile)
         verifier, challenge = rfc7636.new_verifier()
@@ -81,7 +85,7 @@ class OAuthClient:
             client_id=app.client_id,
             parameters={
                 "redirect_uri": redirect_uri,
-                profile.quirks.scope_parameter: _scope_text(profile, endpoints, asked),
+                profile.quirks.scope_parameter: scope_text(profile, endpoints, asked),
                 "state": state,
                 "code_challenge": challenge,
                 "code_challenge_method": rfc7636.METHOD,
@@ -133,11 +137,11 @@ class OAuthClient:
 
         Raises `OAuthRefused`, `InvalidGrant`, `ProviderUnreachable`, `AddressRefused`.
         """
-        _check_app(profile, app)
+        check_app(profile, app)
         begun = (pending.provider, pending.issuer, pending.client_id)
         if begun != (profile.name, profile.issuer, app.client_id):
             raise OAuthRefused(profile.title, "other_app")
-        endpoint = await self._token_endpoint(profile)
+        endpoint = await self.token_endpoint(profile)
         if endpoint.endpoints.token != pending.token_endpoint:
             raise OAuthRefused(profile.title, "bad_metadata")
         return await endpoint.redeem(app, pending, code, self._clock())
@@ -145,17 +149,33 @@ class OAuthClient:
     async def refresh(self, profile: Profile, app: OAuthApp, tokens: TokenSet) -> TokenSet:
         """Return fresh tokens; the refresh token is the new one, or the old if none came (L16).
 
-        Raises `InvalidGrant` when only a person can help, `ProviderUnreachable` when waiting can.
+        A token of the client's own is asked for anew, for it has none (RFC 6749 §4.4.3). Raises
+        `InvalidGrant` when only a person can help, `ProviderUnreachable` when waiting can.
         """
-        _check_app(profile, app)
-        endpoint = await self._token_endpoint(profile)
+        check_app(profile, app)
+        endpoint = await self.token_endpoint(profile)
+        if profile.own_account:
+            return await self._renewed(profile, app, tokens, endpoint)
         return await endpoint.refresh(app, tokens, self._clock())
+
+    async def _renewed(
+        self, profile: Profile, app: OAuthApp, tokens: TokenSet, endpoint: TokenEndpoint
+    ) -> TokenSet:
+        scope = profile.scope_separator.join(sorted(profile.minimal(tokens.scopes)))
+        try:
+            return await endpoint.client_credentials(app, scope, tokens.scopes, self._clock())
+        except InvalidGrant:
+            raise
+        except OAuthRefused as refused:
+            if refused.slug in _CLIENT_IS_OUT:
+                raise InvalidGrant(profile.title, refused.words) from None
+            raise
 
     async def revoke(self, profile: Profile, app: OAuthApp, tokens: TokenSet) -> bool:
         """End the grant at the provider; False when it did not confirm, for whatever reason."""
         try:
-            _check_app(profile, app)
-            endpoint = await self._token_endpoint(profile)
+            check_app(profile, app)
+            endpoint = await self.token_endpoint(profile)
             return await endpoint.revoke(app, tokens)
         except ValetError:
             return False
@@ -165,9 +185,11 @@ class OAuthClient:
 
         Raises `OAuthRefused` when the provider does not say, `ProviderUnreachable`.
         """
+        if profile.own_account:
+            return Account(id=tokens.client_id, label=tokens.client_id)
         if profile.sole_account:
             return Account(id=profile.sole_account, label=profile.sole_account)
-        endpoint = await self._token_endpoint(profile)
+        endpoint = await self.token_endpoint(profile)
         if not endpoint.endpoints.userinfo:
             raise OAuthRefused(profile.title, "bad_account")
         return identity.account(profile, await endpoint.identity(tokens))
@@ -180,7 +202,8 @@ class OAuthClient:
 
     # Metadata --------------------------------------------------------------------------------
 
-    async def _token_endpoint(self, profile: Profile) -> TokenEndpoint:
+    async def token_endpoint(self, profile: Profile) -> TokenEndpoint:
+        """Return the endpoints that secrets are sent to. Raises as `endpoints` does."""
         endpoints = await self.endpoints(profile)
         return TokenEndpoint(self._http(profile), profile, endpoints)
 
@@ -231,8 +254,8 @@ class OAuthClient:
         return self._clients[profile.loopback]
 
 
-def _check_app(profile: Profile, app: OAuthApp) -> None:
-    """A client of one issuer is never shown to another (CL-08)."""
+def check_app(profile: Profile, app: OAuthApp) -> None:
+    """Raise `OAuthRefused` unless `app` is of this issuer: shown to no other (CL-08)."""
     if (app.provider, app.issuer) != (profile.name, profile.issuer):
         raise OAuthRefused(profile.title, "other_app")
 
@@ -252,7 +275,8 @@ def _offline(profile: Profile, endpoints: Endpoints) -> str:
     return scope if scope in endpoints.scopes else ""
 
 
-def _scope_text(profile: Profile, endpoints: Endpoints, asked: frozenset[str]) -> str:
+def scope_text(profile: Profile, endpoints: Endpoints, asked: frozenset[str]) -> str:
+    """Return what a request for authorization names, the offline scope included."""
     named = sorted(profile.minimal(asked) | {_offline(profile, endpoints)} - {""})
     return profile.scope_separator.join(named)
 

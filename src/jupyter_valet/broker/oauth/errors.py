@@ -39,6 +39,11 @@ WORDS = MappingProxyType(
         "interaction_required": "the provider wants to ask the person",
         "login_required": "the provider wants to ask the person",
         "consent_required": "the provider wants to ask the person",
+        # Device authorization (RFC 8628 §3.5); GitHub, "Error codes for the device flow".
+        "expired_token": "the code was not typed at the provider in time",
+        "device_flow_disabled": "the OAuth app may not sign people in by a code: allow it there",
+        "no_device_flow": "the provider gives out no codes to sign in with",
+        "bad_code": "the provider's answer held no usable code",
         # Answers of the token, identity and metadata endpoints.
         "refused": "the provider refused",
         "not_json": "the provider's answer was not understood",

@@ -20,6 +20,10 @@ from ..egress.placement import BEARER, Placement
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")  # RFC 6749 §3.3
 _MOST_SCOPES = 64
 
+Flow = Literal["code", "device", "client_credentials"]
+"""How tokens are got: RFC 6749 §4.1 in the browser, RFC 8628 by a code that the person types, or
+RFC 6749 §4.4 for the client itself."""
+
 TokenAuth = Literal["client_secret_post", "client_secret_basic", "none", ""]
 
 
@@ -42,6 +46,22 @@ class Revocation:
     url: str = ""
     """For `delete_json`: DELETE with HTTP Basic client authentication and `{"access_token": …}`;
     `{client_id}` is filled in."""
+
+
+@dataclass(frozen=True)
+class DeviceFlow:
+    """What is particular about signing in by a code (RFC 8628)."""
+
+    endpoint: str = ""
+    """Where a code is asked for; empty: as the metadata says."""
+    scopes: frozenset[str] = frozenset()
+    """What can be asked for by a code; empty: everything."""
+    own_app: bool = False
+    """Whether it takes an OAuth app of a kind of its own."""
+    uri_member: str = "verification_uri"
+    """What the answer calls the address where the code is typed."""
+    absent: bool = False
+    """Whether it is known that there are no codes."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +125,9 @@ class Profile:
     userinfo_endpoint: str = ""
     revocation_endpoint: str = ""
     revocation: Revocation = Revocation()
+    flow: Flow = "code"
+    """How a sign-in goes, unless the person chooses a code."""
+    device: DeviceFlow = DeviceFlow()
     identity: Identity = Identity()
     identity_scopes: tuple[str, ...] = ()
     """Scopes without which the identity endpoint does not answer; always asked for."""
@@ -149,6 +172,22 @@ class Profile:
         """Whether it wants no credential."""
         return self.kind == "open"
 
+    @property
+    def own_account(self) -> bool:
+        """Whether the tokens are the client's own: no person signs in (RFC 6749 §4.4)."""
+        return self.flow == "client_credentials"
+
+    @property
+    def gives_codes(self) -> bool:
+        """Whether a person may sign in by a code, as far as is known before it is asked."""
+        if self.kind != "oauth" or self.own_account or self.registers or self.device.absent:
+            return False
+        return bool(self.device.endpoint) or self.discovered
+
+    def beyond_codes(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Return those of `scopes` that cannot be had by a code."""
+        return self.to_ask(scopes) - self.device.scopes if self.device.scopes else frozenset()
+
     def visible_to(self, principal: str) -> bool:
         """Tell whether this person may know of it."""
         return self.principal in ("", principal)
@@ -161,7 +200,12 @@ class Profile:
     @cached_property
     def _own_endpoints(self) -> tuple[str, ...]:
         """The authorization server's endpoints that are on an API host, as rules."""
-        named = (self.authorization_endpoint, self.token_endpoint, self.revocation_endpoint)
+        named = (
+            self.authorization_endpoint,
+            self.token_endpoint,
+            self.revocation_endpoint,
+            self.device.endpoint,
+        )
         split = [split_url(url) for url in named if url]
         paths = [target.partition("?")[0] for origin, target in split if origin in self.origins]
         rules = [f"* {path}" for path in paths]
@@ -176,7 +220,7 @@ class Profile:
     @property
     def discovered(self) -> bool:
         """Whether the endpoints come from the issuer's metadata."""
-        return not self.authorization_endpoint
+        return not (self.authorization_endpoint or self.token_endpoint)
 
     @property
     def provider_host(self) -> str:
@@ -209,6 +253,10 @@ class Profile:
             self.loopback,
         ]
         where += [text for text in (self.resource, self.program) if text]
+        if self.device.endpoint:
+            where.append(f"device {self.device.endpoint}")
+        if self.flow != "code":
+            where.append(f"flow {self.flow}")
         if self.keyed:
             where.append(repr(self.placement))
         if self.reads:

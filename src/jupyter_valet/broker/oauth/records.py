@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from ..secret import Secret
@@ -23,6 +23,8 @@ class OAuthApp:
     client_secret: Secret | None = None
     token_auth: TokenAuth = ""
     """How it was told to authenticate when it was registered; empty: as the profile says."""
+    for_codes: bool = False
+    """Whether it is of the kind that signs people in by a code alone (`DeviceFlow.own_app`)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,44 @@ class Pending:
     def from_record(cls, record: Record) -> Self:
         """Build it from a vault record that holds `to_meta` and the verifier."""
         return cls.from_meta(record.meta, record.payload)
+
+
+@dataclass(frozen=True)
+class DeviceCode:
+    """A sign-in that waits until its user code was typed at the provider (RFC 8628 §3.2).
+
+    The user code is for the eyes of the person who approved: not in a repr, and sealed at rest like
+    the device code, which nobody sees.
+    """
+
+    provider: str
+    issuer: str
+    client_id: str
+    scopes: frozenset[str]
+    token_endpoint: str
+    """Where the device code will be redeemed, fixed when it is issued."""
+    created_at: float
+    expires_at: float
+    """Seconds since the epoch."""
+    interval: float
+    """Seconds between two polls, at least."""
+    verification_uri: str
+    device_code: Secret
+    user_code: str = field(repr=False)
+    verification_uri_complete: str = field(default="", repr=False)
+
+    SEALED = ("device_code", "user_code", "verification_uri_complete")
+
+    def to_meta(self) -> dict[str, Any]:
+        """Return everything but what is sealed as plain data."""
+        names = [f.name for f in dataclasses.fields(self) if f.name not in self.SEALED]
+        return {name: getattr(self, name) for name in names} | {"scopes": sorted(self.scopes)}
+
+    @classmethod
+    def from_meta(cls, meta: dict[str, Any], sealed: dict[str, str]) -> Self:
+        """Build it from `to_meta` and what was sealed."""
+        opened = {**sealed, "device_code": Secret(sealed["device_code"])}
+        return cls(**{**meta, "scopes": frozenset(meta["scopes"]), **opened})
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Endpoints:
     token_auth: frozenset[str] = frozenset()
     """Client authentication methods of the token endpoint; empty when not announced."""
     scopes: frozenset[str] = frozenset()
+    device: str = ""
+    """Where a code to sign in with is asked for (RFC 8628); empty: nowhere."""
     registration: str = ""
     """Where a client registers itself (RFC 7591); empty: nowhere."""
     reads_client_documents: bool = False
@@ -51,6 +53,7 @@ def static(profile: Profile) -> Endpoints:
         token=profile.token_endpoint,
         userinfo=profile.userinfo_endpoint,
         revocation=profile.revocation_endpoint,
+        device=profile.device.endpoint,
         iss_required=profile.quirks.iss == "required",
     )
 
@@ -67,18 +70,19 @@ def endpoints(profile: Profile, document: dict[str, Any]) -> Endpoints:
     """Return the endpoints that `document` names; what the profile says itself comes first.
 
     Raises `BadMetadata` for another issuer (§3.3, exact comparison), endpoints that the profile
-    may not reach, and a server that does not announce PKCE with S256 (CL-10) or codes.
+    may not reach, and, where the browser brings the answer, a server that does not announce PKCE
+    with S256 (CL-10) or codes.
     """
     if document.get("issuer") != profile.issuer:
         raise BadMetadata("issuer_mismatch")
-    if "S256" not in _strings(document, "code_challenge_methods_supported"):
-        raise BadMetadata("no_pkce")
-    if "code" not in _strings(document, "response_types_supported", default=("code",)):
-        raise BadMetadata("bad_metadata")
+    if profile.flow == "code":
+        _check_code_flow(document)
     announces_iss = document.get("authorization_response_iss_parameter_supported") is True
     return Endpoints(
         issuer=profile.issuer,
-        authorization=_endpoint(profile, document, "authorization_endpoint", required=True),
+        authorization=_endpoint(
+            profile, document, "authorization_endpoint", required=profile.flow == "code"
+        ),
         token=_endpoint(profile, document, "token_endpoint", required=True),
         userinfo=profile.userinfo_endpoint or _endpoint(profile, document, "userinfo_endpoint"),
         revocation=profile.revocation_endpoint
@@ -86,9 +90,18 @@ def endpoints(profile: Profile, document: dict[str, Any]) -> Endpoints:
         iss_required=announces_iss or profile.quirks.iss == "required",
         token_auth=_strings(document, "token_endpoint_auth_methods_supported"),
         scopes=_strings(document, "scopes_supported"),
+        device=profile.device.endpoint
+        or _endpoint(profile, document, "device_authorization_endpoint"),
         registration=_endpoint(profile, document, "registration_endpoint"),
         reads_client_documents=document.get("client_id_metadata_document_supported") is True,
     )
+
+
+def _check_code_flow(document: dict[str, Any]) -> None:
+    if "S256" not in _strings(document, "code_challenge_methods_supported"):
+        raise BadMetadata("no_pkce")
+    if "code" not in _strings(document, "response_types_supported", default=("code",)):
+        raise BadMetadata("bad_metadata")
 
 
 def _endpoint(

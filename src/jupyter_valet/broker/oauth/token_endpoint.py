@@ -12,7 +12,7 @@ import base64
 import json
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 import httpx2
 from authlib.oauth2.auth import ClientAuth  # type: ignore[import-untyped]
@@ -22,10 +22,16 @@ from authlib.oauth2.rfc7009 import prepare_revoke_token_request  # type: ignore[
 from ...wire.errors import ValetError
 from ..reveal import reveal
 from ..secret import Secret
-from . import rfc6749
-from .errors import RETRYABLE, InvalidGrant, OAuthRefused, ProviderUnreachable
+from . import rfc6749, rfc8628
+from .errors import (
+    RETRYABLE,
+    CallbackRefused,
+    InvalidGrant,
+    OAuthRefused,
+    ProviderUnreachable,
+)
 from .profile import Profile
-from .records import OAuthApp, Pending, TokenSet
+from .records import DeviceCode, OAuthApp, Pending, TokenSet
 from .rfc8414 import Endpoints
 from .strict_json import loads_object
 
@@ -53,6 +59,58 @@ class TokenEndpoint:
         answer = await self._token_request(app, body, dead_grant="")
         issued = rfc6749.token_set(self.profile, answer, asked=pending.scopes, now=now)
         return replace(issued, client_id=app.client_id)
+
+    async def ask_code(
+        self, app: OAuthApp, scope: str, asked: frozenset[str], now: float
+    ) -> DeviceCode:
+        """Ask for a code that the person types at the provider (RFC 8628 §3.1)."""
+        wanted = {"scope": scope} if scope else {}
+        body = urlencode({**wanted, **self._resource})
+        answer = await self._token_request(app, body, dead_grant="", url=self.endpoints.device)
+        return rfc8628.device_code(
+            self.profile,
+            app,
+            answer,
+            asked=asked,
+            token_endpoint=self.endpoints.token,
+            now=now,
+        )
+
+    async def redeem_code(self, app: OAuthApp, code: DeviceCode, now: float) -> TokenSet:
+        """Exchange a device code for tokens (RFC 8628 §3.4).
+
+        Raises `NotYet` while the person has not answered at the provider, and `CallbackRefused`
+        when they said no.
+        """
+        body = prepare_token_request(
+            rfc8628.GRANT_TYPE,
+            device_code=reveal(code.device_code),
+            **self._resource,
+            **self.profile.token_params,
+        )
+        status, answer = await self._asked(app, body, self.endpoints.token)
+        error = answer.get("error")
+        if isinstance(error, str) and (later := rfc8628.later(error, answer)):
+            raise later
+        if error == "access_denied":
+            raise CallbackRefused(self.profile.title, error)
+        if error is not None:
+            raise self._refusal(answer, "")
+        if status != 200:
+            raise OAuthRefused(self.profile.title, "refused")
+        issued = rfc6749.token_set(self.profile, answer, asked=code.scopes, now=now)
+        return replace(issued, client_id=app.client_id)
+
+    async def client_credentials(
+        self, app: OAuthApp, scope: str, asked: frozenset[str], now: float
+    ) -> TokenSet:
+        """Get a token for the client itself (RFC 6749 §4.4); it has no refresh token (§4.4.3)."""
+        body = prepare_token_request(
+            "client_credentials", scope=scope, **self._resource, **self.profile.token_params
+        )
+        answer = await self._token_request(app, body, dead_grant="")
+        issued = rfc6749.token_set(self.profile, answer, asked=asked, now=now)
+        return replace(issued, refresh_token=None, client_id=app.client_id)
 
     async def refresh(self, app: OAuthApp, tokens: TokenSet, now: float) -> TokenSet:
         """Get a new access token (RFC 6749 §6); an answer without a refresh token keeps the old.
@@ -102,15 +160,20 @@ class TokenEndpoint:
 
     # The requests ----------------------------------------------------------------------------
 
-    async def _token_request(self, app: OAuthApp, body: str, *, dead_grant: str) -> dict[str, Any]:
-        headers, body = self._authenticated(app, body)
-        response = await self._send("POST", self.endpoints.token, headers, body)
-        answer = self._object(response)
+    async def _token_request(
+        self, app: OAuthApp, body: str, *, dead_grant: str, url: str = ""
+    ) -> dict[str, Any]:
+        status, answer = await self._asked(app, body, url or self.endpoints.token)
         if "error" in answer:  # GitHub and Slack say so with status 200
             raise self._refusal(answer, dead_grant)
-        if response.status_code != 200:
+        if status != 200:
             raise OAuthRefused(self.profile.title, "refused")
         return answer
+
+    async def _asked(self, app: OAuthApp, body: str, url: str) -> tuple[int, dict[str, Any]]:
+        headers, body = self._authenticated(app, body)
+        response = await self._send("POST", url, headers, body)
+        return response.status_code, self._object(response)
 
     async def _revoke_one(self, app: OAuthApp, token: Secret, hint: str) -> bool:
         body, _ = prepare_revoke_token_request(reveal(token), hint)

@@ -13,7 +13,7 @@ from .base import SIGN_IN, IsolatedPage, isolated
 from .press import PostedForm, PressedPage
 from .words import ending, may_open
 
-_STEPS = ("level", "consent", "client", "api_key", "use", "grant", "approval", "visit")
+_STEPS = ("level", "consent", "client", "api_key", "code", "use", "grant", "approval", "visit")
 """Each has a template of its name; any other step is the last."""
 
 
@@ -37,12 +37,14 @@ class Connect(_SignIn):
             control.PAGE_OPEN, transaction=transaction, principal=principal, origin=origin
         )
         facts = PageFacts.from_json(reply)
+        if facts.state == "done" and facts.flow == "device":
+            return self.see_other(PAGE_DONE, transaction)  # the page that the person looks at again
         if facts.step not in _STEPS:
             return self._final(facts)
         here = self.path_of(PAGE_CONNECT, transaction)
         return self.page(
             f"{facts.step}.html",
-            forms=facts.step not in ("consent", "use", "visit"),
+            forms=facts.step not in ("consent", "code", "use", "visit"),
             facts=facts,
             here=here,
             origin=origin,
@@ -149,6 +151,13 @@ class Allow(_Chosen):
     method = control.PAGE_ALLOW
 
 
+class ByCode(_Chosen):
+    """Asks for a code that the person types at the provider; the page shows it next."""
+
+    method = control.PAGE_CODE
+    then = PAGE_CONNECT
+
+
 class Save(PostedForm, _SignIn):
     """Takes what a person typed: an OAuth app's client id and secret, or an API key.
 
@@ -173,6 +182,7 @@ class Save(PostedForm, _SignIn):
 HANDLERS = [
     (rf"{PAGE_CONNECT}/{SIGN_IN}", Connect),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/approve", Approve),
+    (rf"{PAGE_CONNECT}/{SIGN_IN}/code", ByCode),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/accept", Accept),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/grant", GrantIt),
     (rf"{PAGE_CONNECT}/{SIGN_IN}/allow", Allow),

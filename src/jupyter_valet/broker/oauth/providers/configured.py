@@ -13,7 +13,7 @@ from typing import Any
 from ....wire.errors import ValetError
 from ...egress.origin import Origin, split_url
 from ...egress.placement import BEARER
-from ..profile import Identity, Profile, Quirks
+from ..profile import DeviceFlow, Identity, Profile, Quirks
 from . import settings
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
@@ -47,6 +47,8 @@ _OAUTH: dict[str, Callable[[Any], Any]] = {
     "token_endpoint": settings.url,
     "userinfo_endpoint": settings.url,
     "revocation_endpoint": settings.url,
+    "device_authorization_endpoint": settings.url,
+    "flow": settings.one_of({"code", "device", "client_credentials"}),
     "account_id": settings.text,
     "account_label": settings.labels,
     "identity_scopes": settings.scopes,
@@ -67,7 +69,15 @@ _URLS = {
     "token_endpoint",
     "userinfo_endpoint",
     "revocation_endpoint",
+    "device_authorization_endpoint",
 }
+
+_OWN_ENDPOINTS: dict[str, tuple[str, ...]] = {
+    "code": ("authorization_endpoint", "token_endpoint"),
+    "device": ("device_authorization_endpoint", "token_endpoint"),
+    "client_credentials": ("token_endpoint",),
+}
+"""What must be there when nothing is to be discovered, by the way that tokens are got."""
 
 
 def configured(name: str, entry: Mapping[str, Any]) -> Profile:
@@ -86,9 +96,22 @@ def configured(name: str, entry: Mapping[str, Any]) -> Profile:
     origins = _origins(name, read, keyed=keyed)
     if keyed:
         return _keyed(name, origins, read)
-    if bool(read.get("authorization_endpoint")) != bool(read.get("token_endpoint")):
-        raise _wrong(name, "token_endpoint")
+    _check_flow(name, read)
     return _oauth(name, origins, read)
+
+
+def _check_flow(name: str, read: dict[str, Any]) -> None:
+    """Refuse endpoints that are half there, and a client that could not use its flow."""
+    flow = read.get("flow", "code")
+    there = {key for key in _OWN_ENDPOINTS["code"] if key in read}
+    needed = set(_OWN_ENDPOINTS[flow])
+    if there and not needed <= read.keys():
+        raise _wrong(name, "token_endpoint")
+    if flow != "client_credentials":
+        return
+    for key, wrong in (("client_id", True), ("token_auth", read.get("token_auth") == "none")):
+        if wrong and key in read:  # only a client with a secret may (RFC 6749 §4.4)
+            raise _wrong(name, key)
 
 
 def _origins(name: str, read: dict[str, Any], *, keyed: bool) -> tuple[Origin, ...]:
@@ -131,7 +154,8 @@ def _shared(name: str, origins: tuple[Origin, ...], read: dict[str, Any]) -> dic
 
 
 def _oauth(name: str, origins: tuple[Origin, ...], read: dict[str, Any]) -> Profile:
-    openid = not read.get("authorization_endpoint")
+    flow = read.get("flow", "code")
+    openid = not read.get("token_endpoint") and flow != "client_credentials"
     separator = read.get("scope_separator", " ")
     return Profile(
         issuer=read["issuer"],
@@ -139,6 +163,8 @@ def _oauth(name: str, origins: tuple[Origin, ...], read: dict[str, Any]) -> Prof
         token_endpoint=read.get("token_endpoint", ""),
         userinfo_endpoint=read.get("userinfo_endpoint", ""),
         revocation_endpoint=read.get("revocation_endpoint", ""),
+        flow=flow,
+        device=DeviceFlow(endpoint=read.get("device_authorization_endpoint", "")),
         identity=Identity(
             id=read.get("account_id", Identity.id),
             label=(*read.get("account_label", Identity.label), read.get("account_id", "sub")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...egress.origin import split_url
-from ..profile import Profile
+from ..profile import DeviceFlow, Profile
 
 
 def demo(issuer: str) -> Profile:
@@ -29,5 +29,6 @@ def demo(issuer: str) -> Profile:
         },
         token_auth="none",  # noqa: S106 - the name of a method
         public_client_id="jupyter-valet-demo",
+        device=DeviceFlow(absent=True),
         loopback=True,
     )

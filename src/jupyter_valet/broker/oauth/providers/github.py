@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...egress.origin import Origin
-from ..profile import Identity, Profile, Quirks, Revocation
+from ..profile import DeviceFlow, Identity, Profile, Quirks, Revocation
 
 _SCOPE_WORDS = {
     "repo": "Read and write your repositories, private ones too",
@@ -89,6 +89,8 @@ GITHUB = Profile(
     origins=(Origin.parse("https://api.github.com"),),
     identity=Identity(id="id", label=("login", "id")),
     denied=_DENIED,
+    # To be allowed in the app's settings; a client secret is not needed for it.
+    device=DeviceFlow(endpoint="https://github.com/login/device/code"),
     default_scopes=("read:user",),
     scope_words=_SCOPE_WORDS,
     token_auth="client_secret_post",  # noqa: S106 - a method

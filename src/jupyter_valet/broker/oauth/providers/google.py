@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...egress.origin import Origin
-from ..profile import Identity, Profile, Quirks
+from ..profile import DeviceFlow, Identity, Profile, Quirks
 
 _API = "https://www.googleapis.com/auth/"
 
@@ -82,6 +82,24 @@ GOOGLE = Profile(
     identity_scopes=("openid", "email"),
     default_scopes=("openid", "email", "profile"),
     scope_words=_SCOPE_WORDS,
+    device=DeviceFlow(
+        endpoint="https://oauth2.googleapis.com/device/code",
+        # "Allowed scopes" of OAuth 2.0 for TV and limited-input device applications; such a client
+        # is of another type than those for a browser. The answer keeps the draft's name.
+        scopes=frozenset(
+            {
+                "openid",
+                "email",
+                "profile",
+                _API + "drive.appdata",
+                _API + "drive.file",
+                _API + "youtube",
+                _API + "youtube.readonly",
+            }
+        ),
+        own_app=True,
+        uri_member="verification_url",
+    ),
     token_auth="client_secret_post",  # noqa: S106 - a method
     # A refresh token comes only with `offline`, and after the first time only with `consent`;
     # `include_granted_scopes` puts earlier grants into the new token (incremental authorization).

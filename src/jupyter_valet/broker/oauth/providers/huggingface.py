@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...egress.origin import Origin
-from ..profile import Identity, Profile, Quirks
+from ..profile import DeviceFlow, Identity, Profile, Quirks
 
 _SCOPE_WORDS = {
     "openid": "Know who you are",
@@ -53,6 +53,7 @@ HUGGINGFACE = Profile(
     identity=Identity(id="sub", label=("preferred_username", "name", "sub")),
     identity_scopes=("openid", "profile"),
     denied=_DENIED,
+    device=DeviceFlow(endpoint="https://huggingface.co/oauth/device"),
     default_scopes=("openid", "profile", "read-repos"),
     scope_words=_SCOPE_WORDS,
     register_url="https://huggingface.co/settings/applications/new",

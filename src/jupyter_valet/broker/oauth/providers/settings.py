@@ -25,6 +25,7 @@ _RESERVED = frozenset(
         "code_challenge",
         "code_challenge_method",
         "code_verifier",
+        "device_code",
         "grant_type",
         "login_hint",
         "redirect_uri",
