@@ -84,35 +84,36 @@ def _by_httpx2(url: str) -> list[dict[str, Any]]:
 
 
 async def _by_aiohttp(url: str, port: int, token: str) -> list[dict[str, Any]]:
-    """Measure the route alone: the same quick client on both sides."""
+    """Measure the route alone: the same quick client on both sides, and httpx2 beside it."""
     route = f"http://127.0.0.1:{port}/egress/own/{url.replace('://', '/')}/small"
-    ours: list[float] = []
-    theirs: list[float] = []
-    through = (route, {"Authorization": f"Bearer {token}"}, ours)
-    direct = (f"{url}/small", {"Authorization": f"Bearer {KEY}"}, theirs)
-    async with aiohttp.ClientSession() as client:
+    held, own = ({"Authorization": f"Bearer {held}"} for held in (token, KEY))
+    async with aiohttp.ClientSession() as client, httpx2.AsyncClient() as httpx:
+
+        async def by_aiohttp(address: str, headers: dict[str, str]) -> bytes:
+            async with client.get(address, headers=headers) as answer:
+                return await answer.read()
+
+        async def by_httpx2(address: str, headers: dict[str, str]) -> bytes:
+            return (await httpx.get(address, headers=headers)).content
+
+        lanes = [
+            (by_aiohttp, route, held, through := []),
+            (by_aiohttp, f"{url}/small", own, direct := []),
+            (by_httpx2, f"{url}/small", own, direct_httpx2 := []),
+        ]
         for number in range(ROUNDS + 1):
-            for address, headers, seconds in (through, direct):
+            for get, address, headers, seconds in lanes:
+                if number == 1:  # the first round warmed all of them
+                    seconds.clear()
                 for _ in range(CALLS):
                     begin = time.perf_counter()
-                    async with client.get(address, headers=headers) as answer:
-                        assert await answer.read() == SMALL
+                    assert await get(address, headers) == SMALL
                     seconds.append(time.perf_counter() - begin)
-            if number == 0:  # the first round warms both sides
-                ours.clear(), theirs.clear()
-    both = "1 KB by aiohttp through the broker ÷ directly by "
-    httpx = _httpx2_seconds(f"{url}/small")
-    return [ratio(both + "aiohttp", ours, theirs, ""), ratio(both + "httpx2", ours, httpx, "")]
-
-
-def _httpx2_seconds(address: str) -> list[float]:
-    seconds = []
-    with httpx2.Client(headers={"Authorization": f"Bearer {KEY}"}) as client:
-        for _ in range(CALLS * ROUNDS):
-            begin = time.perf_counter()
-            assert client.get(address).content == SMALL
-            seconds.append(time.perf_counter() - begin)
-    return seconds[CALLS:]
+    name = "1 KB by aiohttp through the broker ÷ directly by"
+    return [
+        ratio(f"{name} aiohttp", through, direct, ""),
+        ratio(f"{name} httpx2", through, direct_httpx2, ""),
+    ]
 
 
 def _large(url: str, broker: BrokerProcess) -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ class _Reading:
 
     def __init__(self, needles: Needles) -> None:
         self._needles = needles
-        self._keep_verbatim = max(map(len, needles.verbatim)) - 1
+        self._keep_verbatim = max(map(len, needles.verbatim), default=1) - 1
         self._keep = max(map(len, (*needles.exact, *needles.folded)), default=1) - 1
         self._verbatim = b""
         self._reduced = b""
@@ -116,7 +116,7 @@ class _Reading:
             raise Found
         self._verbatim = _tail(text, self._keep_verbatim)
         self._reduced = _tail(letters, self._keep)
-        begun = max(_begun(self._verbatim, needle) for needle in needles.verbatim)
+        begun = max((_begun(self._verbatim, needle) for needle in needles.verbatim), default=0)
         tail = _tail(folded, self._keep)
         return max(
             begun,
