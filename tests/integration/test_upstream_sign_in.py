@@ -7,10 +7,12 @@ indicators and dynamic registration.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from mcp_types import CallToolResult, TextContent
@@ -47,7 +49,10 @@ async def world(tmp_path: Path, server: UpstreamServer) -> AsyncIterator[Upstrea
 async def test_the_call_that_asked_finishes_after_the_sign_in(
     world: UpstreamWorld, server: UpstreamServer
 ) -> None:
-    """CL-01 … CL-05, CL-07, CL-11, CL-14: nobody registered anything beforehand."""
+    """CL-01, CL-04, CL-05, CL-07, CL-11: nobody registered anything beforehand.
+
+    The authorization server demands PKCE (CL-09) and sends `iss` (CL-12).
+    """
     with pytest.raises(NeedsAuthorization) as needs:
         await world.call("up_connect")
     assert world.profiles["up"].title == f"up ({server.origin.partition('//')[2]})"
@@ -214,3 +219,39 @@ async def test_the_token_is_sent_in_the_header_and_nowhere_else(
         for name, value in head.items():
             assert token not in value or name == "authorization"
     assert token not in repr(world.events)
+
+
+async def test_an_answer_of_another_sign_in_makes_no_connection(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """CL-12, CL-13: the state of this sign-in, and the issuer that it was begun at."""
+    with pytest.raises(NeedsAuthorization) as needs:
+        await world.call("up_connect")
+    transaction = world.transactions.ask(JANE, needs.value.question)
+    where = {"transaction": transaction.id, "principal": "jane", "origin": ORIGIN}
+    facts = await world.consent.open(where)
+    sent = await world.consent.approve({**where, "nonce": facts["nonce"]})
+    query = await world.browser.sign_in(sent["location"], facts["redirect_uri"])
+    answer = {**where, "provider": "up", "binding": sent["binding"]}
+    with pytest.raises(ValetError):
+        await world.consent.callback({**answer, "query": query.replace("state=", "state=x")})
+    evil = quote("https://evil.example", safe="")
+    await world.consent.callback({**answer, "query": re.sub("iss=[^&]*", f"iss={evil}", query)})
+    ended = world.transactions.get(transaction.id)
+    assert ended is not None
+    assert "another provider" in ended.error
+    assert world.connections.views("jane") == []
+
+
+def holding(folder: Path, text: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
+
+
+async def test_what_was_issued_is_in_no_file_in_clear(
+    tmp_path: Path, world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """CL-20: tokens and the registered client's secret are in the vault, sealed."""
+    await world.signed_in_call("up_connect")
+    token = server.tokens[-1].encode()
+    assert holding(tmp_path, b"oauth_registration"), "the search looks at the vault"
+    assert holding(tmp_path, token) == []
