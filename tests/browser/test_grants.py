@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -97,7 +96,7 @@ def test_a_grant_follows_a_rename_in_jupyter_and_no_copy(notebook: Notebook) -> 
             "() => window.jupyterapp.serviceManager.contents.copy('after.ipynb', '')"
             ".then(model => model.path)"
         )
-        os.rename(second.server.root / "after.ipynb", second.server.root / "elsewhere.ipynb")
+        (second.server.root / "after.ipynb").rename(second.server.root / "elsewhere.ipynb")
     for name in (copied, "elsewhere.ipynb"):
         third = Notebook.open(notebook.page.context, notebook.server, name)
         third.run_code("%load_ext jupyter_valet")

@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 
 import pytest
 from broker_process import ORIGIN, BrokerProcess
-from keyed_world import KEY, KeyedApi, KeyedWorld, keyed_world
+from keyed_world import JANE, KEY, KeyedApi, KeyedWorld, keyed_world
 
 from jupyter_valet.broker.egress import Withheld
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.wire.errors import ValetError
+from jupyter_valet.wire.views import Kind
 
 pytestmark = pytest.mark.anyio
 
@@ -55,13 +56,16 @@ async def test_a_typed_key_makes_the_call_that_asked_for_it(
         assert (await here.call()).data == {"rain": 3}
 
 
-async def test_one_key_finishes_every_card_that_waits(here: KeyedWorld) -> None:
-    """As a sign-in does."""
+async def test_one_key_leaves_other_notebooks_the_grant_alone(here: KeyedWorld) -> None:
+    """As a sign-in does; a card of the same notebook is finished by it."""
+    again = Caller("jane", "k3", JANE.notebook, ORIGIN)
+    same = here.transactions.create(again, provider="weather", scopes=(), reason="another")
     first = here.ask()
     caller = Caller("jane", "k2", "b.ipynb", ORIGIN)
     other = here.transactions.create(caller, provider="weather", scopes={"x"}, reason="why")
     await here.type_key(first)
-    assert [here.get(t).state for t in (first, other)] == ["done", "done"]
+    assert [here.get(t).state for t in (first, same, other)] == ["done", "done", "waiting"]
+    assert here.get(other).kind is Kind.GRANT
     assert here.recorded("connection.made") == [("connection.made", "ok")]
 
 

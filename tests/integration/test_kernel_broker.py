@@ -72,10 +72,15 @@ def test_the_call_that_asked_finishes(
 def test_more_rights_are_asked_for_when_they_are_needed(
     broker: BrokerProcess, kernel: Kernel, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Step-up: a second card in the same notebook, then the write happens once."""
+    """Step-up: a second card in the same notebook, a third for the write, which happens once."""
     meanwhile(capsys, lambda id_: Person().sign_in(broker, id_))
     before = len(tools.demo.list_issues("tidepool", limit=100))
-    meanwhile(capsys, lambda id_: Person().sign_in(broker, id_))
+
+    def twice(id_: str) -> None:
+        Person().sign_in(broker, id_)
+        meanwhile(capsys, lambda write: Person().press(broker, "allow", write, choice="once"))
+
+    meanwhile(capsys, twice)
     made = tools.demo.create_issue("tidepool", title="From a notebook")
     assert made["title"] == "From a notebook"
     assert len(tools.demo.list_issues("tidepool", limit=100)) == before + 1

@@ -65,14 +65,15 @@ def test_a_digest_is_of_one_request_of_one_kernel(vault: Vault, tmp_path: Path) 
 def test_an_hour_slides() -> None:
     clock = Clock()
     rates = Rates(clock)
-    assert rates.take("g", 2)
+    rates.count("g")
     clock.now += 1800
-    assert rates.take("g", 2)
-    assert not rates.take("g", 2)
-    assert rates.take("other", 2)
-    clock.now += 1801
-    assert rates.take("g", 2)
-    assert not rates.take("g", 2)  # what was refused did not count
+    rates.count("g")
+    assert rates.within_hour("g") == 2
+    assert rates.within_hour("other") == 0
+    clock.now += 1800
+    assert rates.within_hour("g") == 1
+    clock.now += 1800
+    assert rates.within_hour("g") == 0
 
 
 def test_an_approval_is_used_once_and_in_time() -> None:

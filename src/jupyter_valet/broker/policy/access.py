@@ -39,7 +39,9 @@ class Use:
     """What would be sent, without its credential."""
     access: Literal["read", "write"]
     scopes: frozenset[str] = frozenset()
-    """What the connection must hold, in the provider's names."""
+    """What the connection must hold, in the provider's names; what is asked for if it does not."""
+    alternatives: tuple[frozenset[str], ...] = ()
+    """Other sets of scopes, any of which would do as well (Discovery; OpenAPI's several)."""
     words: str = ""
     """What the tool does, for people; shown beside the request itself."""
 
@@ -63,13 +65,15 @@ class Access:
         """Return the connection for one request, which is sent next and only once.
 
         It counts, and it uses up the approval of a single write. Raises `Needs` for what only the
-        person can give, `ValetError` ("limit_reached") for what the grant does not allow.
+        person can give, `ValetError` for what the grant does not allow ("limit_reached"), and for
+        what nobody may ask for ("endpoint_denied").
         """
         connection, grant = self._found(caller, profile, use)
         self._check_limits(caller, profile, use, connection, grant)
         if use.access == "write" and not grant.may_write(use.tool):
             self._spend_approval(caller, profile, use, connection)
-        self._check_rate(caller, profile, use, connection, grant)
+        if grant.limits.per_hour:
+            self._policy.rates.count(grant.id)
         return connection
 
     def check(self, caller: Caller, profile: Profile, use: Use) -> None:
@@ -106,12 +110,7 @@ class Access:
             caller,
             self._connections.find(caller.principal, profile.name),
             enough,
-            decide.Wanted(
-                str(use.request.origin),
-                profile.normalise(use.scopes),
-                write=use.access == "write",
-                tool=use.tool,
-            ),
+            _wanted(profile, use),
             self._clock(),
         )
         match decision:
@@ -132,35 +131,35 @@ class Access:
         self, caller: Caller, profile: Profile, use: Use, connection: Connection, grant: Grant
     ) -> None:
         request = use.request
-        scopes = profile.normalise(use.scopes)
+        # What the connection is used for: the narrowest set that it holds.
+        scopes = _wanted(profile, use).satisfied_by(connection.scopes) or frozenset()
         what = exceeded(grant.limits, request.method, request.origin, request.target, scopes)
+        most = grant.limits.per_hour
+        if not what and most and self._policy.rates.within_hour(grant.id) >= most:
+            what = f"more than {most} calls an hour"
         if what:
             raise self._refused(caller, profile, use, connection, what)
-
-    def _check_rate(
-        self, caller: Caller, profile: Profile, use: Use, connection: Connection, grant: Grant
-    ) -> None:
-        most = grant.limits.per_hour
-        if most and not self._policy.rates.take(grant.id, most):
-            raise self._refused(caller, profile, use, connection, f"more than {most} calls an hour")
 
     def _spend_approval(
         self, caller: Caller, profile: Profile, use: Use, connection: Connection
     ) -> None:
-        approvals, kernel = self._policy.approvals, caller.kernel_id
+        request, approvals, kernel = use.request, self._policy.approvals, caller.kernel_id
+        if profile.never.covers(request.method, request.target):
+            self._record("connection.refused", caller, use, connection, "endpoint_denied")
+            raise ValetError("endpoint_denied", provider=profile.title)
         if approvals.has_run(kernel, use.tool, connection.id):
-            return
-        digest = self._policy.digests.of(caller, connection.id, use.tool, use.request)
+            return self._record("approval.used", caller, use, connection, reason="this run")
+        digest = self._policy.digests.of(caller, connection.id, use.tool, request)
         if not approvals.take(kernel, digest):
             raise NeedsApproval(
                 profile.name,
-                _reason(use, f"it wants to send {use.request.method} to {use.request.origin}"),
+                _reason(use, f"it wants to send {request.method} to {request.origin}"),
                 connection=connection.id,
                 tool=use.tool,
                 digest=digest,
                 preview=preview(use, connection),
             )
-        self._record("approval.used", caller, use, connection)
+        return self._record("approval.used", caller, use, connection)
 
     def _refused(
         self, caller: Caller, profile: Profile, use: Use, connection: Connection, what: str
@@ -205,6 +204,16 @@ class Access:
         asked = self._connections.scopes_to_ask(caller.principal, profile, scopes)
         kind = _KINDS[profile.kind]
         return NeedsAuthorization(profile.name, asked, _reason(use, why), missing, kind)
+
+
+def _wanted(profile: Profile, use: Use) -> decide.Wanted:
+    return decide.Wanted(
+        str(use.request.origin),
+        profile.normalise(use.scopes),
+        tuple(map(profile.normalise, use.alternatives)),
+        write=use.access == "write",
+        tool=use.tool,
+    )
 
 
 _KINDS = {"oauth": Kind.SIGN_IN, "api_key": Kind.API_KEY, "open": Kind.USE}

@@ -19,9 +19,16 @@ class Wanted:
 
     origin: str
     scopes: frozenset[str] = frozenset()
-    """Normalised."""
+    """Normalised: what to ask for when there is none that would do."""
+    alternatives: tuple[frozenset[str], ...] = ()
+    """Other sets of scopes, any of which would do as well."""
     write: bool = False
     tool: str = ""
+
+    def satisfied_by(self, granted: frozenset[str]) -> frozenset[str] | None:
+        """Return the set of scopes that would do and is granted, None when there is none."""
+        sets = (self.scopes, *self.alternatives)
+        return next((scopes for scopes in sets if scopes <= granted), None)
 
 
 @dataclass(frozen=True)
@@ -98,12 +105,12 @@ def decide(
         return NeedsConnection(own[0].reason if own else "")
     given = [(c, g) for c in active for g in grants if is_for(g, c)]
     live = [(c, g) for c, g in given if g.lasts(now)]
-    covered = [(c, g) for c, g in live if wanted.scopes <= c.scopes]
+    covered = [(c, g) for c, g in live if wanted.satisfied_by(c.scopes) is not None]
     if covered:
         return _under(covered, wanted)
     if live:
         return NeedsScopes(live[0][0], wanted.scopes - live[0][0].scopes)
-    offers = tuple(c for c in active if wanted.scopes <= c.scopes)
+    offers = tuple(c for c in active if wanted.satisfied_by(c.scopes) is not None)
     if offers:
         return NeedsGrant(offers, "the last one has run out" if given else "")
     return NeedsScopes(active[0], wanted.scopes - active[0].scopes)

@@ -10,23 +10,19 @@ HOUR = 3600.0
 
 
 class Rates:
-    """Sliding hours, one for each key. It counts what was let through, and nothing else."""
+    """Sliding hours, one for each key, of what was let through."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._times: dict[str, deque[float]] = {}
 
-    def take(self, key: str, most: int) -> bool:
-        """Count one more and return True, unless there were `most` within the last hour."""
-        now = self._clock()
+    def within_hour(self, key: str) -> int:
+        """Return how often it was done."""
         times = self._times.setdefault(key, deque())
-        while times and times[0] <= now - HOUR:
+        while times and times[0] <= self._clock() - HOUR:
             times.popleft()
-        if len(times) >= most:
-            return False
-        times.append(now)
-        return True
+        return len(times)
 
-    def forget(self, key: str) -> None:
-        """Drop what is known of `key`."""
-        self._times.pop(key, None)
+    def count(self, key: str) -> None:
+        """Count one more."""
+        self._times.setdefault(key, deque()).append(self._clock())
