@@ -92,6 +92,21 @@ async def test_a_program_ends_with_the_broker_s_services(tmp_path: Path) -> None
     assert _gone(pid)
 
 
+async def test_a_program_ends_with_the_kernel_that_it_ran_for(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    async with upstream_world(tmp_path, {"prog": program(str(note))}) as world:
+        await world.connected("prog")
+        pid = int(note.read_text().split()[0])
+        world.source.ended("another")
+        await world.call("prog_where")
+        assert not _gone(pid)
+        world.source.ended("k1")
+        async with asyncio.timeout(20):
+            while not _gone(pid):  # noqa: ASYNC110 - a test may look
+                await asyncio.sleep(0.02)
+        await world.call("prog_where")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_a_program_ends_when_the_broker_is_killed(tmp_path: Path) -> None:
     """PR_SET_PDEATHSIG: `kill -9` leaves nothing behind."""

@@ -140,6 +140,17 @@ async def test_more_is_asked_for_with_what_there_was(
     assert set(claims_of(server.tokens[-1])["scope"].split()) >= {"api:read", "api:write"}
 
 
+async def test_less_than_was_asked_for_is_enough_to_begin_with(
+    world: UpstreamWorld, server: UpstreamServer
+) -> None:
+    """BP-23: a server names all that it knows; what a call needs, it says when it is called."""
+    server.scopes = ["api:read", "api:nobody-has-it"]
+    with pytest.raises(NeedsAuthorization) as needs:
+        await world.call("up_connect")
+    assert (await world.sign_in(needs.value)).error == ""
+    assert (await world.call("up_connect")).error is None
+
+
 async def test_a_server_that_wants_ever_more_is_not_followed_for_ever(
     world: UpstreamWorld, server: UpstreamServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,7 @@ async def build(
             additions.on_change = catalogue.changed
             kernels.on_end(additions.ended)
             kernels.on_end(upstream.directory.ended)
+            kernels.on_end(upstream.ended)
             catalogue.add(additions)
             additions.start(start.apis)
             catalogue.before_listing(additions.ready)

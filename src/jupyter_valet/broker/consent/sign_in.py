@@ -206,7 +206,7 @@ class SignIn:
         profile = self.desk.profile(transaction)
         self.leave.signed_in(transaction, connection)
         missing = profile.normalise(transaction.scopes) - connection.scopes
-        if missing:
+        if missing and not profile.scopes_are_wishes:
             words = ", ".join(profile.words(scope) for scope in sorted(missing))
             self.desk.fail(transaction, "scope_missing", scopes=words)
         else:

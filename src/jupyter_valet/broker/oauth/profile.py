@@ -155,6 +155,9 @@ class Profile:
     loopback: bool = False
     """Whether all of it is on this machine; otherwise none of it may be (BP-10, BP-11)."""
     quirks: Quirks = Quirks()
+    scopes_are_wishes: bool = False
+    """Whether a sign-in is good without some of what it asked for (BP-23): an upstream server names
+    all the scopes that it knows, and tells with a challenge what a call needs."""
     program: str = ""
     """The whole command, where it is a program that runs on this machine (BP-17)."""
     principal: str = ""

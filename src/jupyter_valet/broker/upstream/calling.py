@@ -26,7 +26,7 @@ from .questions import Questions
 from .reach import Reach
 from .rounds import rounds
 from .session import Session
-from .sessions import Sessions
+from .sessions import Key, Sessions
 from .settings import Server
 from .tools import Described, UpstreamTool
 from .transport import Way
@@ -101,6 +101,10 @@ class Visits:
 
         return await self._holding.run(call, work)
 
+    def ended(self, kernel_id: str) -> None:
+        """End the sessions of a kernel that stopped, and the programs that ran for it."""
+        self._sessions.end(lambda key: key.sharer.endswith(f"/{kernel_id}"))
+
     async def close(self) -> None:
         """End the calls that wait for a person."""
         await self._holding.close()
@@ -143,7 +147,7 @@ class Visits:
     async def _once(self, visit: Visit, request: Callable[[Session], Awaitable[_T]]) -> _T:
         placement = visit.profile.placed(visit.connection.account.label)
         way = Way(visit.server, _sharer(visit), self._credential(visit), placement)
-        key = (visit.server, _sharer(visit), visit.connection.id)
+        key = Key(visit.server, _sharer(visit), visit.connection.id)
         async with self._sessions.lease(key, lambda: self._reach.session(way)) as session:
             try:
                 return await request(session)

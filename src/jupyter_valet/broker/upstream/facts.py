@@ -81,6 +81,7 @@ def _signed_in(server: Server, facts: Facts) -> Profile:
         public_client_id=server.client_id,
         select_account_params={},
         resource=facts.resource,
+        scopes_are_wishes=True,
         sole_account=server.place,
         registers=facts.registers,
         loopback=server.loopback,

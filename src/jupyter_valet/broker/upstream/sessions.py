@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from .session import Session
+from .settings import Server
 
 IDLE_SECONDS = 300.0
 """How long a session is kept that nobody uses."""
@@ -16,6 +17,16 @@ IDLE_SECONDS = 300.0
 AT_ONCE = 4
 """Calls that one caller may have under way at one server; a call that waits for the person is one.
 """
+
+
+@dataclass(frozen=True)
+class Key:
+    """Whose session, and where to."""
+
+    server: Server
+    sharer: str
+    """`principal/kernel`."""
+    connection: str
 
 
 @dataclass
@@ -34,12 +45,12 @@ class Sessions:
 
     def __init__(self, *, idle: float = IDLE_SECONDS) -> None:
         self._idle = idle
-        self._held: defaultdict[Hashable, _Held] = defaultdict(_Held)
+        self._held: defaultdict[Key, _Held] = defaultdict(_Held)
         self._closing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def lease(
-        self, key: Hashable, begun: Callable[[], Awaitable[Session]]
+        self, key: Key, begun: Callable[[], Awaitable[Session]]
     ) -> AsyncIterator[Session]:
         """Have a session for `key` to oneself; `opened` starts one.
 
@@ -66,7 +77,7 @@ class Sessions:
                 return session
         return None
 
-    def _return(self, key: Hashable, held: _Held, session: Session) -> None:
+    def _return(self, key: Key, held: _Held, session: Session) -> None:
         if not session.alive:
             return
         held.free.append(session)
@@ -75,7 +86,7 @@ class Sessions:
         loop = asyncio.get_running_loop()
         held.expiry = loop.call_later(self._idle, self._expire, key)
 
-    def _expire(self, key: Hashable) -> None:
+    def _expire(self, key: Key) -> None:
         held = self._held[key]
         sessions, held.free = held.free, []
         for session in sessions:
@@ -87,7 +98,7 @@ class Sessions:
         """End a session that is of no use any more."""
         self._close(session)
 
-    def end(self, belongs: Callable[[Hashable], bool]) -> None:
+    def end(self, belongs: Callable[[Key], bool]) -> None:
         """End the sessions whose key `belongs` to what is gone, once nobody uses them."""
         for key in [key for key in self._held if belongs(key)]:
             self._expire(key)

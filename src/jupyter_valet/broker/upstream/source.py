@@ -230,6 +230,10 @@ class Upstreams:
         self._listings.outdated(server, principal)
         self.on_change(None)
 
+    def ended(self, kernel_id: str) -> None:
+        """Let go of what is open for a kernel that stopped."""
+        self._visits.ended(kernel_id)
+
     async def close(self) -> None:
         """End what is under way."""
         for task in list(self._reading.values()):
