@@ -98,6 +98,7 @@ class Services:
         """Follow a notebook, or a folder of them, that the server renamed or deleted."""
         root, old, new = params["root"], params["old"], params["new"]
         self.policy.grants.moved(root, old, new)
+        self.transactions.moved(root, old, new)
         self.additions.moved(root, old, new)
         self.upstreams.directory.moved(root, old, new)
         if new:
@@ -171,14 +172,14 @@ async def build(
             upstream.on_change = catalogue.changed
             catalogue.add(upstream)
             catalogue.before_listing(upstream.refresh)
-            taken = (*{t.name for t in sets}, *start.mcp_servers, TOOLSET)
             additions = Additions(
                 vault,
                 audit,
                 known,
                 Path(start.state_dir) / "toolsets",
                 lambda toolset: Apis([toolset], authorized, known),
-                taken,
+                sets,
+                (*start.mcp_servers, TOOLSET),
             )
             additions.on_change = catalogue.changed
             kernels.on_end(additions.ended)

@@ -213,7 +213,7 @@ def test_the_accounts_stand_above_what_their_safety_rests_on(loaded: Interactive
     [
         ("connect", "%connect: the following arguments are required: NAME. Type %connect NAME ["),
         ("connect 'x", "%connect: a quotation mark is missing. Type %connect NAME ["),
-        ("valet x", "%valet knows doctor and errors. Type %valet,"),
+        ("valet x", "%valet knows doctor, errors, add, remove. Type %valet"),
     ],
 )
 @pytest.mark.usefixtures("broker")

@@ -48,7 +48,7 @@ class _Held:
 
 
 class Additions:
-    """APIs by notebook. `taken` are the names of toolsets that there are without them."""
+    """APIs by notebook, beside the `built_in` toolsets; `taken` are names that others have."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Additions:
         profiles: dict[str, Profile],
         folder: Path,
         offer: Offer,
+        built_in: Sequence[Toolset],
         taken: Iterable[str],
     ) -> None:
         self._vault = vault
@@ -65,7 +66,8 @@ class Additions:
         self._files = Files(folder / "documents")
         self._cache = Cache(folder / "compiled")
         self._offer = offer
-        self._taken = taken
+        self._built_in = {toolset.provider: toolset for toolset in built_in}
+        self._taken = (*(toolset.name for toolset in built_in), *taken)
         self._held: dict[str, _Held] = {}
         self._joined: dict[tuple[Subject, bool], tuple[Sequence[object], Sequence[Tool]]] = {}
         self._restoring: asyncio.Task[None] | None = None
@@ -245,6 +247,15 @@ class Additions:
     def _ready(self, added: Added, compiled: Compiled, profile: Profile) -> _Held:
         reachable = providers.only_reachable(compiled, profile)
         self._profiles.setdefault(profile.name, profile)
+        known = self._built_in.get(profile.name)
+        if known is not None:  # what we know of the API, and its document does not say (GitHub)
+            toolset = replace(
+                reachable.toolset,
+                headers={**known.headers, **reachable.toolset.headers},
+                granted_header=known.granted_header,
+                accepted_header=known.accepted_header,
+            )
+            reachable = replace(reachable, toolset=toolset)
         return _Held(added, reachable, self._offer(reachable.toolset))
 
     def _hold(self, held: _Held) -> None:
