@@ -177,6 +177,22 @@ class Browser:
                 response = await self._http.post(url, data=fields)
         raise AssertionError("the sign-in does not end")
 
+    async def type_code(self, url: str) -> str:
+        """Go through the pages behind a code's address; return the last, which asks nothing."""
+        response = await self._http.get(url)
+        for _ in range(20):
+            if response.is_redirect:
+                url = urljoin(url, response.headers["location"])
+                response = await self._http.get(url)
+            elif "<form" in response.text:
+                assert response.status_code == 200, response.text[:500]
+                action, fields = self._form(response.text)
+                url = urljoin(url, action)
+                response = await self._http.post(url, data=fields)
+            else:
+                return response.text
+        raise AssertionError("the pages do not end")
+
     def _form(self, page: str) -> tuple[str, dict[str, list[str]]]:
         """Return the first form's action and fields, as pressing its first button sends them."""
         form = re.search(r"<form(.*?)>(.*?)</form>", page, re.DOTALL)

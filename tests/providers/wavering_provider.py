@@ -106,6 +106,8 @@ class Wavering:
                 return 200, "text/html", "<h1>Welcome!</h1>"
             case "error":
                 return 200, "application/json", '{"error": "server_error"}'
+            case "invalid_client":
+                return 401, "application/json", '{"error": "invalid_client"}'
             case "slow":
                 time.sleep(3)
         if form.get("grant_type") == "authorization_code":

@@ -28,6 +28,22 @@ const provider = new Provider(issuer, {
       token_endpoint_auth_method: 'client_secret_post',
     },
     { ...shared, client_id: 'valet-public', token_endpoint_auth_method: 'none' },
+    {
+      client_id: 'valet-device',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      response_types: [],
+      redirect_uris: [],
+    },
+    {
+      client_id: 'valet-robot',
+      client_secret: 'robot secret: 100% +/&=~',
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
+      scope: 'api:read',
+    },
   ],
   scopes: ['openid', 'offline_access', 'api:read', 'api:write'],
   claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
@@ -40,6 +56,8 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     revocation: { enabled: true },
+    deviceFlow: { enabled: true },
+    clientCredentials: { enabled: true },
     registration: { enabled: true },
     // Tokens for a resource that is named (RFC 8707), as JWTs that the resource can read.
     resourceIndicators: {
@@ -56,6 +74,8 @@ const provider = new Provider(issuer, {
   ttl: {
     AccessToken: settings.access_ttl,
     AuthorizationCode: 60,
+    ClientCredentials: settings.access_ttl,
+    DeviceCode: 600,
     Grant: 86400,
     IdToken: 3600,
     Interaction: 600,
