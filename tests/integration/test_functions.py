@@ -13,6 +13,7 @@ import pytest
 from broker_process import BrokerProcess, Kernel
 from person import Person, asked, demo_provider, finish
 
+from jupyter_valet.kernel import session
 from jupyter_valet.kernel.functions.desk import Desk
 from jupyter_valet.kernel.functions.tool import Progress, ToolError, ToolFunction, Wanted
 from jupyter_valet.kernel.session import Session, _transport
@@ -304,3 +305,25 @@ def test_a_refused_function_leaves_the_one_before_it_in_place(kernel, desk):
     with pytest.raises(ValetError, match="no provider named"):
         add(desk, f, connections={"nobody": []})
     assert result(kernel, "notebook_f")["structuredContent"] == 1
+
+
+def test_a_function_gets_an_authorized_client_and_no_credential(broker, kernel, desk, monkeypatch):
+    """What it sends passes the same gate as every other request of its notebook."""
+    import httpx2
+
+    monkeypatch.setenv("JUPYTER_VALET_URL", f"http://127.0.0.1:{kernel.port}")
+    monkeypatch.setenv("JUPYTER_VALET_CAPABILITY", kernel.token)
+
+    def titles(project: str, demo: httpx2.Client) -> list[str]:
+        answer = demo.get(f"/api/projects/{project}/issues")
+        answer.raise_for_status()
+        return [issue["title"] for issue in answer.json()]
+
+    monkeypatch.setitem(titles.__globals__, "httpx2", httpx2)
+    add(desk, titles, connections={"demo": ["issues:read"]}, access="read")
+    transaction, key, state = asked(kernel.call_tool("notebook_titles", {"project": "tidepool"}))
+    Person().sign_in(broker, transaction)
+    said = finish(kernel, "notebook_titles", {"project": "tidepool"}, key, state)
+    assert not said.get("isError"), said
+    assert len(said["structuredContent"]) > 1
+    session.current().close()

@@ -184,6 +184,9 @@ class Broker:
         if not self._opened.is_set():
             raise ValetError("vault_locked", url=self._start.origin + PAGE_UNLOCK)
         await self._built.wait()
+        return self._services_now()
+
+    def _services_now(self) -> Services:
         if self._services is None:
             raise self._trouble or ValetError("internal")
         return self._services

@@ -131,12 +131,28 @@ class ToolFunction:
                 given[name] = self._kinds[name].convert(value)
             except (KeyError, TypeError, ValueError, ArithmeticError):
                 raise ToolError(f"{name} is not what it should be") from None
-        makers = self._makers(progress)
+        call = self._called_async if self.is_async else self._called
+        return functools.partial(call, given, progress)
 
-        def call() -> Any:
-            return self._function(**given, **{name: make() for name, make in makers.items()})
+    def _called(self, given: dict[str, Any], progress: Progress) -> Any:
+        made = {name: make() for name, make in self._makers(progress).items()}
+        try:
+            return self._function(**given, **made)
+        finally:
+            for name in self.wanted.connections.keys() & made.keys():
+                made[name].close()
 
-        return call
+    async def _called_async(self, given: dict[str, Any], progress: Progress) -> Any:
+        made = {name: make() for name, make in self._makers(progress).items()}
+        try:
+            return await self._function(**given, **made)
+        finally:
+            for name in self.wanted.connections.keys() & made.keys():
+                close = getattr(made[name], "aclose", None)
+                if close is not None:
+                    await close()
+                else:
+                    made[name].close()
 
     # From the signature ----------------------------------------------------------------------
 
@@ -180,15 +196,18 @@ class ToolFunction:
         return makers
 
     def _client(self, provider: str) -> Any:
-        """Return the client of the form that the parameter's annotation names."""
+        """Return the client of the form, and of the library, that the annotation names."""
         from .. import clients
 
-        hint = getattr(self._hints.get(provider), "__name__", "")
-        if hint == "Session":
+        hint = self._hints.get(provider)
+        form = getattr(hint, "__name__", "")
+        if form == "Session":
             return clients.session(provider)
-        if hint == "AsyncClient" or (not hint and self.is_async):
-            return clients.async_client(provider)
-        return clients.client(provider)
+        named = getattr(hint, "__module__", "").partition(".")[0]
+        library = named if named in ("httpx", "httpx2") else ""
+        if form == "AsyncClient" or (not form and self.is_async):
+            return clients.async_client(provider, library=library)
+        return clients.client(provider, library=library)
 
 
 def _signature(function: Function_, name: str) -> inspect.Signature:
