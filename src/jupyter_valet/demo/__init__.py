@@ -24,7 +24,14 @@ API (bearer; RFC 6750 errors; problems as RFC 9457 JSON)::
     GET  /api/projects/{project}/issues?state=&limit=   issues:read   [{"number", "title", ...}]
     GET  /api/projects/{project}/issues/{number}        issues:read   {"number", ..., "body"}
     POST /api/projects/{project}/issues                 issues:write  a new issue -> 201, the issue
+    PATCH /api/projects/{project}/issues/{number}       issues:write  what changes -> the issue
 
 `state` is `open` (default), `closed` or `all`; `limit` is 1 to 100 (default 30).
-A new issue is ``{"title", "body"?, "labels"?, "assignee"?}``.
+A new issue is ``{"title", "body"?, "labels"?, "assignee"?}``; what changes, the same and `state`.
+
+Documents of this API and of two others on ports of their own (OpenAPI; `weather.py`, `tides.py`)::
+
+    GET  /openapi.json            the issue tracker, by sign-in
+    GET  /weather/openapi.json    weather stations, by API key; a page at /weather shows the key
+    GET  /tides/openapi.json      tide tables, open to everybody
 """

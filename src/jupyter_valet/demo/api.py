@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
+from .answers import problem
 from .grants import Access, Grants
 from .tracker import Invalid, NotFound, Tracker
 
 Operation = Callable[[web.Request, Access], Awaitable[web.Response]]
-
-
-def problem(status: int, detail: str, **headers: str) -> web.Response:
-    """Return an error as a problem document (RFC 9457)."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    return web.json_response(
-        {**body, "detail": detail},
-        status=status,
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-        content_type="application/problem+json",
-    )
 
 
 def _challenge(**parameters: str) -> dict[str, str]:
@@ -40,13 +29,15 @@ class Api:
     def routes(self) -> list[web.RouteDef]:
         """Return the API's routes."""
         issues = "/api/projects/{project}/issues"
+        one = issues + r"/{number:\d{1,9}}"
         return [
             web.get("/api/me", self._with("profile", self.me)),
             web.get("/userinfo", self._with("", self.userinfo)),
             web.get("/api/projects", self._with("issues:read", self.projects)),
             web.get(issues, self._with("issues:read", self.issues)),
-            web.get(issues + r"/{number:\d{1,9}}", self._with("issues:read", self.issue)),
+            web.get(one, self._with("issues:read", self.issue)),
             web.post(issues, self._with("issues:write", self.create)),
+            web.patch(one, self._with("issues:write", self.update)),
         ]
 
     def _with(self, scope: str, operation: Operation) -> Callable[[web.Request], Any]:
@@ -120,13 +111,25 @@ class Api:
 
     async def create(self, request: web.Request, access: Access) -> web.Response:
         """POST /api/projects/{project}/issues."""
-        try:
-            values = await request.json()
-        except ValueError:
-            raise Invalid("the body must be JSON") from None
+        values = await _values(request)
         issue = self._tracker.create(request.match_info["project"], access.person, values)
         headers = {"Location": f"{request.path}/{issue['number']}"}
         return web.json_response(issue, status=201, headers=headers)
+
+    async def update(self, request: web.Request, access: Access) -> web.Response:
+        """PATCH /api/projects/{project}/issues/{number}."""
+        where = request.match_info
+        values = await _values(request)
+        return web.json_response(
+            self._tracker.update(where["project"], int(where["number"]), values)
+        )
+
+
+async def _values(request: web.Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError:
+        raise Invalid("the body must be JSON") from None
 
 
 def _invalid_token() -> web.Response:

@@ -13,6 +13,8 @@ from typing import Any
 Issue = dict[str, Any]
 
 MAX_LIMIT = 100
+_FIELDS = ("title", "body", "labels", "assignee")
+"""What a person writes of an issue."""
 
 
 class NotFound(Exception):
@@ -109,6 +111,22 @@ class Tracker:
         issues[issue["number"]] = issue
         return dict(issue)
 
+    def update(self, project: str, number: int, values: object) -> Issue:
+        """Change what `values` name of an issue and return it. Raises `NotFound` and `Invalid`."""
+        kept = self.issue(project, number)
+        if not isinstance(values, dict):
+            raise Invalid("the body must be a JSON object")
+        written = {**{name: kept[name] for name in (*_FIELDS, "state")}, **values}
+        state = written.pop("state")
+        changed = _checked(written, self.people)
+        if state not in ("open", "closed"):
+            raise Invalid("state must be open or closed")
+        now = self._clock()
+        closed = (kept["closed_at"] or now) if state == "closed" else None
+        issue = {**kept, **changed, "state": state, "updated_at": now, "closed_at": closed}
+        self._of(project)[number] = issue
+        return dict(issue)
+
     def _of(self, project: str) -> dict[int, Issue]:
         try:
             return self._issues[project]
@@ -119,7 +137,7 @@ class Tracker:
 def _checked(values: object, people: dict[str, Person]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise Invalid("the body must be a JSON object")
-    if unknown := sorted(values.keys() - {"title", "body", "labels", "assignee"}):
+    if unknown := sorted(values.keys() - set(_FIELDS)):
         raise Invalid(f"unknown member {unknown[0]!r}")
     title, body = values.get("title"), values.get("body", "")
     labels, assignee = values.get("labels", []), values.get("assignee")

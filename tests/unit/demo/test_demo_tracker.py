@@ -64,3 +64,24 @@ def test_what_is_not_there_is_not_found(tracker: Tracker) -> None:
 def test_two_trackers_share_nothing(tracker: Tracker) -> None:
     tracker.create("tidepool", "amara", {"title": "mine"})
     assert len(Tracker.shipped().issues("tidepool")) == len(tracker.issues("tidepool")) - 1
+
+
+def test_what_is_changed_of_an_issue_is_changed_and_no_more(tracker: Tracker) -> None:
+    before = tracker.issue("tidepool", 52)
+    after = tracker.update("tidepool", 52, {"state": "closed", "assignee": "jonas"})
+    assert (after["state"], after["assignee"], after["title"]) == (
+        "closed",
+        "jonas",
+        before["title"],
+    )
+    assert after["closed_at"] == after["updated_at"]
+    assert tracker.update("tidepool", 52, {"state": "open"})["closed_at"] is None
+    assert tracker.issue("tidepool", 52)["assignee"] == "jonas"
+
+
+@pytest.mark.parametrize("values", [[], {"state": "new"}, {"title": ""}, {"number": 3}])
+def test_a_change_that_makes_no_sense_is_refused(tracker: Tracker, values: object) -> None:
+    before = tracker.issue("tidepool", 52)
+    with pytest.raises(Invalid):
+        tracker.update("tidepool", 52, values)
+    assert tracker.issue("tidepool", 52) == before
