@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from jupyter_process import REPOSITORY, jupyter_server
 
+from jupyter_valet.cli import lab
 from jupyter_valet.doctor.server import Kernel
 from jupyter_valet.doctor.server import Server as Client
 from jupyter_valet.sandbox.backends import Landlock, Unsuitable
@@ -36,8 +37,12 @@ def test_every_attack_has_its_sentence_and_nothing_is_left_of_a_run() -> None:
 
 @contextlib.contextmanager
 def kernel(home: Path, config: str) -> Iterator[Kernel]:
+    """As root, the server is started as `jupyter valet lab` does (R58)."""
     environ = {"PYTHONPATH": sys.path[0]}
-    with jupyter_server(home, fake=False, config=config, environ=environ) as running:
+    command = [*lab.as_lesser_root(), sys.executable, "-m", "jupyter_server"]
+    with jupyter_server(
+        home, fake=False, config=config, environ=environ, command=command
+    ) as running:
         client = Client(running.process, running.port, running.base, "the-server-tests-token")
         yield client.start_kernel("red-team.ipynb")
 
