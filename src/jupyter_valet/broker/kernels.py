@@ -127,6 +127,13 @@ def _told(caller: Caller, binding: Binding) -> Caller:
 
 def _at(caller: Caller, root: str, old: str, new: str) -> Caller:
     """Return `caller` with its notebook's path as it is after `old` has become `new`."""
-    rest = caller.notebook.removeprefix(old)
-    inside = caller.notebook.startswith(old) and (not rest or rest.startswith("/"))
-    return replace(caller, notebook=new + rest) if caller.root == root and inside else caller
+    rest = below(caller.notebook, old) if caller.root == root else None
+    return caller if rest is None else replace(caller, notebook=new + rest)
+
+
+def below(path: str, folder: str) -> str | None:
+    """Return what comes after `folder` in `path`, from its slash; None when it is not below it."""
+    if not path.startswith(folder):
+        return None
+    rest = path[len(folder) :]
+    return rest if not rest or rest.startswith("/") else None

@@ -111,6 +111,8 @@ class ChoiceView(_View):
     account: str
     access: str = ""
     """What the notebook may do with it already; empty: nothing."""
+    limits: str = ""
+    """What it stays limited to, in words."""
 
 
 @dataclass(frozen=True)

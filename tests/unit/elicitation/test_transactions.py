@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from jupyter_valet.broker.oauth import Account, Pending, profiles
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import Conflict, Vault, open_vault
 from jupyter_valet.wire.errors import ValetError
+from jupyter_valet.wire.views import Kind
 from jupyter_valet.wire.views import TransactionState as State
 
 JANE = Caller("jane", "k1", "a.ipynb", "http://127.0.0.1:8888/")
@@ -305,3 +307,31 @@ async def test_waiting_for_nothing_is_an_error(store: Transactions) -> None:
     """There is no such sign-in."""
     with pytest.raises(ValetError, match="no such sign-in"):
         await store.wait("nope", after=0, timeout=1)
+
+
+def test_a_question_follows_its_notebook(store: Transactions) -> None:
+    """What comes of it is for the path that the server knows, and no grant stays behind."""
+    here = ask(store, replace(JANE, root="/home", notebook="old/a.ipynb"))
+    there = ask(store, replace(OTHER, root="/elsewhere", notebook="old/a.ipynb"))
+    store.moved("/home", "old", "new")
+    moved = store.get(here.id)
+    assert moved is not None
+    assert moved.notebook == "new/a.ipynb"
+    stayed = store.get(there.id)
+    assert stayed is not None
+    assert stayed.notebook == "old/a.ipynb"
+    store.moved("/home", "new/a.ipynb", "")
+    gone = store.get(here.id)
+    assert gone is not None
+    assert gone.state is State.CANCELLED
+
+
+def test_a_sign_in_of_another_notebook_leaves_the_grant_to_ask_for(store: Transactions) -> None:
+    """Deny by default: one notebook's yes is not another's."""
+    mine, same, others = ask(store), ask(store, replace(JANE, kernel_id="k9")), ask(store, OTHER)
+    demo = profiles({}, ISSUER)["demo"]
+    finished = store.complete_covered(connection({"issues:read"}), demo, by=mine)
+    assert {done.id for done in finished} == {mine.id, same.id}
+    left = store.get(others.id)
+    assert left is not None
+    assert (left.state, left.kind) == (State.WAITING, Kind.GRANT)

@@ -10,9 +10,8 @@ import pytest
 
 from jupyter_valet.broker.egress import Request
 from jupyter_valet.broker.egress.origin import Origin
-from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.broker.kernels import Caller, below
 from jupyter_valet.broker.policy import Approvals, Digests, at_least
-from jupyter_valet.broker.policy.grants import below
 from jupyter_valet.broker.policy.rate import Rates
 from jupyter_valet.broker.vault import Vault, open_vault
 

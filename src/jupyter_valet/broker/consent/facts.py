@@ -117,8 +117,12 @@ def _choices(
     found = []
     for connection in offers(transaction, profile, held):
         grant = desk.policy.grants.find(subject, connection.id)
-        access = grant.access if grant else ""
-        found.append(ChoiceView(connection.id, connection.account.label, access))
+        account = connection.account.label
+        if grant is None:
+            found.append(ChoiceView(connection.id, account))
+        else:
+            limits = grant.limits.words()
+            found.append(ChoiceView(connection.id, account, grant.access, limits))
     return found
 
 

@@ -10,6 +10,7 @@ from ...wire.errors import ValetError
 from ...wire.views import Kind
 from ..connections import Connection
 from ..elicitation import Transaction
+from ..elicitation.transaction import TIME_TO_LIVE
 from ..policy import Grant, at_least
 from ..policy.decide import is_for
 from ..vault import Conflict
@@ -111,7 +112,7 @@ class Leave:
         if choice == "run":
             approvals.allow_run(kernel, transaction.tool, connection.id)
         else:
-            approvals.allow_once(kernel, transaction.digest, transaction.expires_at)
+            approvals.allow_once(kernel, transaction.digest, time.time() + TIME_TO_LIVE)
 
     def _grant_of(self, transaction: Transaction, connection: Connection) -> Grant:
         """Return the grant that the write would be done under; it may be gone meanwhile."""

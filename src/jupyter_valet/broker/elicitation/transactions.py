@@ -13,7 +13,7 @@ import anyio
 
 from ...wire.errors import ValetError
 from ...wire.views import Kind, TransactionState
-from ..kernels import Caller
+from ..kernels import Caller, below
 from ..vault import Conflict, Record, Vault
 from . import record as records
 from .question import Question
@@ -180,6 +180,19 @@ class Transactions:
             for pending in self._pending()
             if pending.kernel_id == kernel_id and pending.state is not TransactionState.AT_PROVIDER
         ]
+
+    def moved(self, root: str, old: str, new: str) -> None:
+        """Follow notebooks that the server renamed: what comes of a question is for the new path.
+
+        An empty `new` deletes: then nobody needs the answer any more.
+        """
+        for pending in self._pending():
+            rest = below(pending.notebook, old)
+            if pending.root != root or rest is None:
+                continue
+            with contextlib.suppress(Conflict):
+                moved = replace(pending, notebook=new + rest) if new else pending.cancelled()
+                self.update(moved)
 
     def sweep(self, now: float | None = None) -> int:
         """Forget what ended more than an hour ago; return how many."""

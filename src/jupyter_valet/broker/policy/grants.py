@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..audit import Audit
-from ..kernels import Caller
+from ..kernels import Caller, below
 from ..secret import Secret
 from ..vault import Vault
 from .grant import KIND, Grant, Subject
@@ -149,11 +149,3 @@ class Grants:
             access=grant.access,
             **({"reason": why} if why else {}),
         )
-
-
-def below(path: str, folder: str) -> str | None:
-    """Return what comes after `folder` in `path`, from its slash; None when it is not below it."""
-    if not path.startswith(folder):
-        return None
-    rest = path[len(folder) :]
-    return rest if not rest or rest.startswith("/") else None

@@ -49,6 +49,16 @@ class Limits:
             "per_hour": self.per_hour,
         }
 
+    def words(self) -> str:
+        """Return the lists in one line; nothing where there are none."""
+        lists = {
+            "hosts": self.hosts,
+            "methods": self.methods,
+            "paths": self.paths,
+            "permissions": self.scopes,
+        }
+        return "; ".join(f"{name} {' '.join(items)}" for name, items in lists.items() if items)
+
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> Limits:
         """Read what `to_meta` wrote."""
