@@ -325,14 +325,14 @@ async def test_an_error_keeps_upstreams_words_out_of_ours(here: World) -> None:
     assert result.content[0].text == (  # type: ignore[union-attr]
         "upstream_error: Demo answered with status 422. The tool's result says more."
     )
-    assert result.structured_content == {"detail": "title must be text"}
+    assert result.structured_content == {"status": 422, "said": "title must be text"}
 
 
 @pytest.mark.parametrize(
     ("data", "content_type", "expected"),
     [
         (b"plain words", "text/plain", "plain words"),
-        (b"", "application/json", None),
+        (b"", "application/json", {"status": 200}),
         (b"{not json", "application/json", "{not json"),
         (b"\x89PNG\r\n", "image/png", {"content_type": "image/png", "bytes": 6}),
         (b'{"a": 1}', "application/vnd.github+json", {"a": 1}),

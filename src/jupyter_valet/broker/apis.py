@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ..wire.errors import ValetError
 from .authorized import Authorized, ScopeHeaders
@@ -13,10 +13,11 @@ from .egress import Response, build
 from .kernels import Caller
 from .oauth import Profile
 from .policy.access import Use
+from .shaping import outcome, wait_seconds
 from .toolsets import Tool, Toolset
 
-_TEXTUAL = ("text/", "application/json", "application/xml", "application/x-ndjson")
-_TEXTUAL_SUFFIXES = ("+json", "+xml")
+PATIENCE = 3.0
+"""Seconds that an API is waited for when it asks to: the strictest client gives up after 5."""
 
 FEW = 40
 """Operations up to which a toolset is listed: some 5,000 tokens."""
@@ -64,36 +65,35 @@ class Apis:
         return self._all
 
     async def run(self, call: Call) -> ToolOutcome:
-        """Send the request that the call makes; raises as `Authorized.send` does."""
+        """Send the request that the call makes; raises as `Authorized.send` does.
+
+        An API that asks a read to wait a moment is waited for, once; all other waiting is the
+        caller's, who is told with `ValetError` ("provider_busy"): an approval is for one sending.
+        """
         tool = self._tools[call.tool.name]
         profile = self._profiles[tool.provider]
+        response = await self._send(call, tool, profile)
+        seconds = wait_seconds(response.status, response.headers)
+        if seconds is not None and seconds <= PATIENCE and tool.access == "read":
+            await call.progress(0, None, f"{profile.title} asks to wait {seconds:.0f} seconds")
+            await asyncio.sleep(seconds)
+            response = await self._send(call, tool, profile)
+            seconds = wait_seconds(response.status, response.headers)
+        if seconds is not None:
+            raise ValetError("provider_busy", provider=profile.title, seconds=math.ceil(seconds))
+        return outcome(tool, call.arguments, response, profile.title, call.wish)
+
+    async def _send(self, call: Call, tool: Tool, profile: Profile) -> Response:
         request = build(tool.source, tool.operation, call.arguments)
         asker = f"The tool {tool.toolset}.{tool.short_name}"
-        use = Use(tool.name, asker, request, tool.access, tool.operation.scopes, words=tool.title)
+        use = Use(
+            tool.name,
+            asker,
+            request,
+            tool.access,
+            tool.operation.scopes,
+            tuple(need.scopes for need in tool.operation.alternatives),
+            words=tool.title,
+        )
         headers = ScopeHeaders(tool.source.granted_header, tool.source.accepted_header)
-        response = await self._authorized.send(call.caller, profile, use, headers)
-        return outcome(response, profile.title)
-
-
-def outcome(response: Response, title: str) -> ToolOutcome:
-    """Return what an answer comes to; a refusal of upstream keeps what it said."""
-    error = None
-    if not response.ok:
-        error = ValetError("upstream_error", provider=title, status=response.status)
-    return ToolOutcome(_data(response), error)
-
-
-def _data(response: Response) -> Any:
-    """Return the body as JSON when it is that, as text when it is textual, else what it is."""
-    if not response.body:
-        return None
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not media_type.startswith(_TEXTUAL) and not media_type.endswith(_TEXTUAL_SUFFIXES):
-        return {"content_type": media_type, "bytes": len(response.body)}
-    text = response.body.decode("utf-8", "replace")
-    if "json" not in media_type or "ndjson" in media_type:
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+        return await self._authorized.send(call.caller, profile, use, headers)

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool
+from .catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool, Wish
 from .catalogue.source import Progress
 from .kernels import Caller
+
+_NO_WISH = Wish()
 
 
 class Calls:
@@ -34,6 +36,7 @@ class Calls:
         name: str,
         arguments: Mapping[str, Any],
         progress: Progress | None = None,
+        wish: Wish = _NO_WISH,
     ) -> ToolOutcome:
         """Run a tool for `caller`.
 
@@ -42,7 +45,7 @@ class Calls:
         """
         source, tool = await self._found(caller, name)
         tool.check(arguments)
-        call = Call(caller, tool, arguments)
+        call = Call(caller, tool, arguments, wish)
         return await source.run(replace(call, progress=progress) if progress else call)
 
     async def _found(self, caller: Caller, name: str) -> tuple[Source, Tool]:

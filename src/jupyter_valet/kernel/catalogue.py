@@ -63,6 +63,7 @@ class Tool:
             "tools/call",
             {"name": self._name, "arguments": arguments},
             param_headers.headers(self._headers, arguments),
+            {names.META_WHOLE: True},
         )
         return call_tool(call, desk, repeatable=self._reads)
 

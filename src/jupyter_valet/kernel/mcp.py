@@ -45,6 +45,8 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     """`Mcp-Param-*` headers that the tool's schema asks for."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """What we ask of our own broker, in `_meta`."""
 
     def http_headers(self) -> dict[str, str]:
         """Return the headers of streamable HTTP (MC-06)."""
@@ -65,7 +67,7 @@ class Call:
             "jsonrpc": "2.0",
             "id": request_id,
             "method": self.method,
-            "params": {**self.params, "_meta": _META},
+            "params": {**self.params, "_meta": {**_META, **self.meta}},
         }
         try:
             return json.dumps(message, default=_jsonable, allow_nan=False).encode()

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, SupportsIndex
 
+from ..wire import mcp as names
 from ..wire.errors import ValetError
 from . import mcp
 from .tables import record_table, rows_table
 
 
 class Rows(list[Any]):
-    """A list from a tool: a table in the notebook, a DataFrame with `.df`."""
+    """A list from a tool: a table in the notebook, a DataFrame with `.df`.
+
+    `next` has the arguments that change for the next page: `tool(..., **rows.next)`; empty at the
+    end.
+    """
+
+    next: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def df(self) -> Any:
@@ -32,7 +40,12 @@ class Rows(list[Any]):
 
 
 class Record(dict[str, Any]):
-    """A dict from a tool: a table of two columns, and `.df` for the one list of records in it."""
+    """A dict from a tool: a table of two columns, and `.df` for the one list of records in it.
+
+    `next` is that of `Rows`.
+    """
+
+    next: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def df(self) -> Any:
@@ -68,7 +81,15 @@ def result(reply: Mapping[str, Any]) -> Any:
     if (error := mcp.tool_error(reply)) is not None:
         error.result = data
         raise error
+    if isinstance(data, Rows | Record):
+        data.next = _next(reply)
     return data
+
+
+def _next(reply: Mapping[str, Any]) -> dict[str, Any]:
+    meta = reply.get("_meta")
+    found = meta.get(names.META_NEXT) if isinstance(meta, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def shown(value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..wire import capability, egress, env, routes
+from ..wire import mcp as names
 from ..wire.egress import EgressView
 from ..wire.errors import RemoteError, ValetError
 from ..wire.functions import Calls, Function, Report
@@ -189,7 +190,8 @@ class Session:
         found: list[dict[str, Any]] = []
         params: dict[str, Any] = {}
         for _ in range(100):
-            step = Post(mcp.Call("tools/list", params), repeatable=True)
+            call = mcp.Call("tools/list", params, meta={names.META_LIST: names.LIST_ALL})
+            step = Post(call, repeatable=True)
             try:
                 page = self.post(step, patience=_QUICK if quick else None)
             except Lost as lost:

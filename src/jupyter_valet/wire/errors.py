@@ -183,6 +183,12 @@ _KINDS = [
         "The tool's result says more.",
     ),
     ErrorKind(
+        "provider_busy",
+        503,
+        "{provider} has had too many calls and asks to wait {seconds} seconds.",
+        "Wait that long, then call again with the same arguments.",
+    ),
+    ErrorKind(
         "program_failed",
         502,
         "The program of {provider} ended soon after its start.",

@@ -29,3 +29,9 @@ META_LIST = "jupyter-valet/list"
 """In the `_meta` of a `tools/list` request: `LIST_ALL` asks also for what is not listed otherwise."""
 
 LIST_ALL = "all"
+
+META_WHOLE = "jupyter-valet/whole"
+"""In the `_meta` of a `tools/call` request: true asks for the data as the API sent it."""
+
+META_NEXT = "jupyter-valet/next"
+"""In a result's `_meta`: the arguments that change for the next page, where there is one."""

@@ -5,7 +5,7 @@ tool does its work, nor how MCP spells it.
 """
 
 from .catalogue import Catalogue
-from .source import Call, Source, ToolOutcome, UnknownTool
+from .source import Call, Source, ToolOutcome, UnknownTool, Wish
 from .tool import Tool
 
-__all__ = ["Call", "Catalogue", "Source", "Tool", "ToolOutcome", "UnknownTool"]
+__all__ = ["Call", "Catalogue", "Source", "Tool", "ToolOutcome", "UnknownTool", "Wish"]

@@ -23,12 +23,25 @@ async def _silent(done: float, total: float | None, message: str) -> None:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """In which form a caller would like the data; it never decides what is sent or asked.
+
+    `whole` is for a person's code, which takes everything; a model is given less. `fields` is a
+    JMESPath expression that chooses from what a model may be given.
+    """
+
+    whole: bool = False
+    fields: str = ""
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of a tool, its arguments checked. Cancelling the task cancels the call."""
 
     caller: Caller
     tool: Tool
     arguments: Mapping[str, Any]
+    wish: Wish = Wish()
     progress: Progress = field(default=_silent, compare=False)
 
 
@@ -38,11 +51,13 @@ class ToolOutcome:
 
     `content`, when there is any, is what MCP's content blocks are made of instead of `data`: plain
     dictionaries in the form of the specification (`text`, `image`, `audio`, `resource_link`).
+    `meta` is told to clients, and by them to no model.
     """
 
     data: Any
     error: ValetError | None = None
     content: Sequence[Mapping[str, Any]] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):

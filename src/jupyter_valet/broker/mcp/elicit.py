@@ -35,10 +35,12 @@ from mcp_types import (
 )
 
 from ...wire.errors import ValetError
+from ...wire.mcp import META_WHOLE
 from ...wire.routes import LONG_POLL_SECONDS, PAGE_CONNECTIONS
 from ...wire.views import Kind
 from ...wire.views import question as in_words
 from ..calls import Calls
+from ..catalogue import Wish
 from ..elicitation import Needs, Transaction, Transactions
 from ..oauth import Profile
 from ..vault import Vault
@@ -110,6 +112,7 @@ class _Leg:
                     self.params.name,
                     self.params.arguments or {},
                     self.exchange.progress,
+                    self._wish,
                 )
             except Needs as needs:
                 question = await self._ask(needs)
@@ -117,6 +120,10 @@ class _Leg:
                     return question
             else:
                 return success(outcome, wrap=not self.exchange.modern)
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(whole=dict(self.params.meta or {}).get(META_WHOLE) is True)
 
     async def _ask(self, needs: Needs) -> InputRequiredResult | None:
         """Ask in the form the client knows; None when the person has already given it.

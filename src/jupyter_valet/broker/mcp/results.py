@@ -60,8 +60,13 @@ def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
         content=content,
         structured_content=_structured(outcome.data, wrap) if data_is_all else None,
         is_error=error is not None,
-        _meta={META_ERROR: error.to_json()} if error is not None else None,
+        _meta=_meta(outcome),
     )
+
+
+def _meta(outcome: ToolOutcome) -> dict[str, Any] | None:
+    errors = {META_ERROR: outcome.error.to_json()} if outcome.error is not None else {}
+    return {**outcome.meta, **errors} or None
 
 
 _BLOCKS: TypeAdapter[ContentBlock] = TypeAdapter(ContentBlock)

@@ -12,6 +12,8 @@ import anyio
 from ...wire.errors import ValetError
 from ..catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool
 from ..kernels import Caller
+from ..shaping import UnusableProjection, projected, projection
+from ..toolsets import Tool as ApiTool
 from .index import Index
 from .indexes import Indexes
 from .ranking import search
@@ -52,9 +54,15 @@ class Finding:
         if call.tool is DESCRIBE:
             return ToolOutcome(described(tool))
         assert call.tool is CALL
-        given = arguments.get("arguments", {})
+        given, fields = arguments.get("arguments", {}), arguments.get("fields", "")
         tool.check(given)
-        return await source.run(replace(call, tool=tool, arguments=given))
+        _check(fields)
+        wish = replace(call.wish, fields=fields)
+        outcome = await source.run(replace(call, tool=tool, arguments=given, wish=wish))
+        if fields and not isinstance(tool, ApiTool) and outcome.error is None:
+            # An operation of an API has chosen already, from all that came.
+            return replace(outcome, data=projected(fields, outcome.data), content=())
+        return outcome
 
     def _find(self, caller: Caller, name: str) -> tuple[Source, Tool]:
         """Return a tool that is not one of the three. Raises `ValetError` with close names."""
@@ -87,6 +95,15 @@ class Finding:
         found = search(chosen, arguments["query"], limit)
         tools = [self._find(caller, one.name)[1] for one in found]
         return {"tools": [found_tool(tool) for tool in tools]}
+
+
+def _check(fields: str) -> None:
+    """Refuse an expression that is none, before anything is called."""
+    try:
+        projection(fields or "@")
+    except UnusableProjection as reason:
+        what = f"`fields` {reason}"
+        raise ValetError("bad_arguments", tool=CALL.name, what=what) from None
 
 
 def _shown(name: str) -> str:

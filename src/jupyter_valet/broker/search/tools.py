@@ -96,6 +96,11 @@ CALL = FindingTool(
     {
         "name": _NAME,
         "arguments": {"type": "object", "description": "What the tool's schema says"},
+        "fields": {
+            "type": "string",
+            "maxLength": 1000,
+            "description": "JMESPath of what to return, such as `[].{id: id, title: title}`",
+        },
     },
     "name",
     access="write",

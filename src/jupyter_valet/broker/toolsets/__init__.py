@@ -5,7 +5,7 @@ the document of an API describes becomes the same data (`documents/`).
 """
 
 from .builtin import toolsets
-from .model import Operation, Parameter, Toolset
+from .model import Operation, Parameter, Shaping, Toolset
 from .tool import Tool
 
-__all__ = ["Operation", "Parameter", "Tool", "Toolset", "toolsets"]
+__all__ = ["Operation", "Parameter", "Shaping", "Tool", "Toolset", "toolsets"]

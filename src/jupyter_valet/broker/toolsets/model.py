@@ -129,7 +129,7 @@ class Operation:
     `fixed_headers` go with every request, `defaults` are arguments that a caller may leave out.
     `origin` is set where an operation lives on another host than its toolset. `defs` are the
     schemas that the parameters' schemas refer to as `#/$defs/…`. `effect` overrides what the method
-    says about reading and writing.
+    says about reading and writing. `select` is JMESPath: what of an answer a model is given.
     """
 
     name: str
@@ -152,6 +152,7 @@ class Operation:
     returns: Returns = Returns()
     paging: Paging | None = None
     effect: Access | None = None
+    select: str = ""
 
     def __post_init__(self) -> None:
         in_path = {p.name for p in self.parameters if p.where == "path" and p.required}
@@ -192,13 +193,25 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Shaping:
+    """How answers become what a model is given (`broker.shaping`).
+
+    `trim` leaves out what is for programs; `limit` is in characters of JSON.
+    """
+
+    trim: bool = True
+    limit: int = 24_000
+
+
+@dataclass(frozen=True)
 class Toolset:
     """The tools of one source, all used with connections of one provider.
 
     `headers` are fixed request headers of the API. `granted_header` and `accepted_header` name the
     response headers by which an API that knows no RFC 6750 challenge tells which scopes the token
     has and which would do (GitHub). `listing` says whether clients are shown all of its tools,
-    none (search finds them), or all unless they are many.
+    none (search finds them), or all unless they are many. `verdict` names the member of an answer
+    that is false when a call failed in spite of its status (Slack).
     """
 
     name: str
@@ -210,6 +223,8 @@ class Toolset:
     granted_header: str = ""
     accepted_header: str = ""
     listing: Listing = "auto"
+    shaping: Shaping = Shaping()
+    verdict: str = ""
 
     def __post_init__(self) -> None:
         names = [operation.name for operation in self.operations]
