@@ -84,8 +84,11 @@ def _redirects() -> None:
 def _segments() -> None:
     from jupyter_valet.broker.egress import request
 
-    _put(request, "_segment", lambda parameter, value: str(value))
+    _put(request, "_check_piece", lambda parameter, text, *, empty: None)
+    _put(request, "_climbs", lambda path: False)
     _put(request, "check_target", lambda target: None)
+    for name in ("encode", "encode_reserved_path"):
+        _put(request.styles, name, lambda text: text)
 
 
 def _headers() -> None:
@@ -196,12 +199,6 @@ def _redirect_uri() -> None:
     from jupyter_valet.broker.oauth import client
 
     _put(client, "_check_redirect_uri", lambda profile, redirect_uri: None)
-
-
-def _app_issuer() -> None:
-    from jupyter_valet.broker.oauth import client
-
-    _put(client, "_check_app", lambda profile, app: None)
 
 
 def _error_text() -> None:
@@ -352,9 +349,11 @@ def _probes() -> None:
 
 
 def _nonce() -> None:
-    from jupyter_valet.broker import consent
+    from jupyter_valet.broker.consent import consent, desk, forms, sign_in
 
-    _put(consent, "_check_nonce", lambda transaction, nonce: None)
+    for place in (consent, desk, forms):
+        _put(place, "check_nonce", lambda transaction, nonce: None)
+    _put(sign_in, "same", lambda left, right: True)
 
 
 def _scope_words() -> None:

@@ -91,11 +91,11 @@ def _attack(options: Any) -> None:
         for id_ in rows:
             if not options.resume or record.seen.get(id_, _BROKEN).verdict == "broken":
                 record.seen.pop(id_, None)
-    by_tests_of = _Tests(rows, records)
+    tests = _Tests(rows, records)
     for name, record in records.items():
         missing = {id_: row for id_, row in rows.items() if id_ not in record.seen}
         if missing:
-            _level(LEVELS[name], missing, record, by_tests_of)
+            _level(LEVELS[name], missing, record, tests)
 
 
 _BROKEN = Seen("broken")
@@ -105,18 +105,16 @@ class _Tests:
     """What the rows of the project's own tests give, the same at every level: run once."""
 
     def __init__(self, rows: Mapping[str, Row], records: Mapping[str, Record]) -> None:
-        attacked = [record for name, record in records.items() if name != "control"]
-        self._rows = [r for r in rows.values() if any(r.id not in one.seen for one in attacked)]
-        self._seen: list[tuple[Row, Seen]] | None = None
+        missing = (id_ for record in records.values() for id_ in rows.keys() - record.seen.keys())
+        self._rows = [rows[id_] for id_ in dict.fromkeys(missing)]
+        self._found: dict[str, str] | None = None
 
     def of(self, level: Level, rows: Mapping[str, Row]) -> Iterator[tuple[Row, Seen]]:
         """Yield the verdicts that `level` lacks."""
-        if level.straw:
-            yield from by_tests.controls(rows.values())
-            return
-        if self._seen is None:
-            self._seen = [*by_tests.verdicts(self._rows)]
-        yield from ((row, seen) for row, seen in self._seen if row.id in rows)
+        if self._found is None:
+            self._found = by_tests.outcomes(self._rows)
+        judge = by_tests.controls if level.straw else by_tests.verdicts
+        yield from judge(rows.values(), self._found)
 
 
 def _level(level: Level, rows: Mapping[str, Row], record: Record, tests: _Tests) -> None:
