@@ -438,7 +438,7 @@ def test_a_person_narrows_a_grant_and_takes_it_back(notebook: Notebook) -> None:
         "methods": "",
         "paths": "/api/me /api/projects/*",
         "scopes": "",
-        "writes": "demo_create_issue",
+        "write0": "demo_create_issue",
     }
     page.get_by_role("button", name="Take the grant of a.ipynb back").click()
     page.wait_for_url("**/valet/connections")

@@ -232,6 +232,7 @@ def test_a_grant_is_narrowed_on_the_page(broker: BrokerProcess) -> None:
     page = broker.call("connections.page", principal="owner", origin="x")
     [grant] = page["connections"][0]["grants"]
     choices = {"access": "read", "until": "kept", "paths": "/api/me /api/projects"}
+    choices["write0"] = "demo_create_issue"  # what was not granted is not kept
     broker.call(
         "grants.change",
         principal="owner",
@@ -241,6 +242,8 @@ def test_a_grant_is_narrowed_on_the_page(broker: BrokerProcess) -> None:
     )
     assert code(kernel.call_tool(*ISSUES)[1]["result"]) == "limit_reached"
     assert ok(kernel.call_tool("demo_list_projects", {}))
+    [grant] = kernel.request("GET", "/connections")[1]["connections"][0]["grants"]
+    assert (grant["paths"], grant["writes"]) == (["/api/me", "/api/projects"], [])
 
 
 def test_disconnecting_ends_the_grants_for_good(broker: BrokerProcess) -> None:

@@ -131,6 +131,8 @@ class PreviewView(_View):
     """What of the body is not shown, in words."""
     words: str = ""
     """What the tool says that it does."""
+    tool: str = ""
+    """What more than one approval would be for, by the name that the audit knows."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def shown(body: bytes | None, target: str = "/a?b=1", **request: Any) -> Preview
 def test_it_says_what_where_and_as_whom() -> None:
     seen = shown(b'{"a":1}')
     assert (seen.method, seen.host, seen.path) == ("POST", "https://api.example:8443", "/a?b=1")
-    assert (seen.asker, seen.words) == ("The tool x.make", "Make it")
+    assert (seen.asker, seen.words, seen.tool) == ("The tool x.make", "Make it", "x_make")
     assert seen.account == "jane\\u{202e}@example"
     assert seen.content_type == "application/json"
     assert (seen.body, seen.note) == ('{\n  "a": 1\n}', "")

@@ -83,6 +83,12 @@ def understood(choices: Choices) -> bool:
     return choices.get("understood") == "yes"
 
 
+def ticked(choices: Choices, name: str) -> frozenset[str]:
+    """Return the values of the ticked boxes `name0`, `name1`, and so on."""
+    boxes = re.compile(rf"{name}[0-9]{{1,4}}")
+    return frozenset(value for field, value in choices.items() if boxes.fullmatch(field))
+
+
 def _items(choices: Choices, name: str, check: Callable[[str], bool]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(choices.get(name, "").split()))
     if len(found) > _MOST_ITEMS:

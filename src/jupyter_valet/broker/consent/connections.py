@@ -52,7 +52,7 @@ class ConnectionsPage:
         return {}
 
     async def change_grant(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Give a grant other limits; an approval for good that it holds is taken back if asked."""
+        """Give a grant other limits; a tool whose box is no longer ticked writes no more by it."""
         grant = self._grant(self._pressed(params), params["grant"])
         form = params["choices"]
         span = chosen.span(form, time.time(), kept=grant.until)
@@ -61,7 +61,7 @@ class ConnectionsPage:
         changed = replace(
             grant,
             access=chosen.access(form),
-            writes=grant.writes & {*form.get("writes", "").split()},
+            writes=grant.writes & chosen.ticked(form, "write"),
             limits=chosen.limits(form),
             until=span.until,
         )

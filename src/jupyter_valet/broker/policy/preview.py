@@ -34,6 +34,7 @@ def preview(use: Use, connection: Connection) -> PreviewView:
     return PreviewView(
         asker=spelled(use.asker),
         words=spelled(use.words),
+        tool=spelled(use.tool),
         method=request.method,
         host=str(request.origin),
         path=_cut(spelled(request.target or "/"), LONGEST_PATH)[0],
