@@ -21,6 +21,7 @@ from upstream_server import UpstreamServer, claims_of
 from upstream_world import JANE, ORIGIN, UpstreamWorld, upstream_world
 
 from jupyter_valet.broker.elicitation import NeedsAuthorization
+from jupyter_valet.broker.oauth import InvalidGrant
 from jupyter_valet.broker.upstream.calling import MOST_STEPS
 from jupyter_valet.wire.errors import ValetError
 
@@ -122,7 +123,7 @@ async def test_a_sign_in_that_is_refused_for_good_is_asked_for_once(
     before = len(server.seen)
     with pytest.raises(NeedsAuthorization, match="up") as needs:
         await world.call("up_echo_back", {"text": "a"})
-    assert "wants a sign-in" in needs.value.reason
+    assert "up (127.0.0.1:" in needs.value.reason
     assert len(server.seen) - before <= 4
 
 
@@ -191,6 +192,27 @@ async def test_another_issuer_is_another_provider(
         issuers = {record.meta["issuer"] for record in world.vault.list("oauth_registration")}
         assert len(issuers) == 2
     assert [event["provider"] for event in world.actions("upstream.changed")] == ["up"]
+
+
+async def test_another_issuer_is_found_where_nothing_can_be_refreshed(
+    tmp_path_factory: pytest.TempPathFactory,
+    world: UpstreamWorld,
+    server: UpstreamServer,
+    issuer: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CL-08: the challenge is looked at, too, when the old sign-in is dead at its own issuer."""
+    await world.signed_in_call("up_connect")
+
+    async def dead(*_: Any) -> Any:
+        raise InvalidGrant("up")
+
+    monkeypatch.setattr(world.oauth, "refresh", dead)
+    with oidc_provider(tmp_path_factory.mktemp("third"), []) as third:
+        server.issuer = third
+        with pytest.raises(NeedsAuthorization):
+            await world.call("up_echo_back", {"text": "a"})
+        assert world.profiles["up"].issuer == third
 
 
 async def test_calls_do_not_wait_for_each_other(

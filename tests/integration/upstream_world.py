@@ -31,6 +31,8 @@ JANE = Caller("jane", "k1", "a.ipynb", ORIGIN)
 class UpstreamWorld:
     """What a test holds."""
 
+    oauth: OAuthClient
+
     def __init__(
         self,
         source: Upstreams,
@@ -160,6 +162,7 @@ async def upstream_world(
             clock=clock,
         ) as source:
             world = UpstreamWorld(source, consent, vault, transactions, browser)
+            world.oauth = oauth
             world.events = events
             world.clock = clock
             yield world

@@ -177,7 +177,8 @@ class Visits:
             profile = await self._directory.refused(server, refused.challenge)
             if not profile.open:
                 scopes = frozenset(refused.challenge.scopes)
-                return self._sign_in(visit, profile, f"{server.words} wants a sign-in", scopes)
+                why = refused.why or f"{server.words} wants a sign-in"
+                return self._sign_in(visit, profile, why, scopes)
         missing = frozenset(refused.challenge.scopes)
         if refused.status == 401 or visit.profile.kind != "oauth" or not missing:
             return ValetError("upstream_error", provider=server.words, status=refused.status)

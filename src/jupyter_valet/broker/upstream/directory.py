@@ -28,8 +28,10 @@ FACTS = "upstream_facts"
 GOOD_FOR = 86_400.0
 """Seconds for which what was found out is believed, unless the server refuses meanwhile."""
 
-PATIENCE = 60.0
-"""Seconds between two discoveries at one server that refuses: it shall not make us work."""
+MOST_LOOKS = 6
+"""Discoveries at a server that refuses within `LOOKS_SECONDS`: it shall not make us work."""
+
+LOOKS_SECONDS = 60.0
 
 
 class Directory:
@@ -56,7 +58,7 @@ class Directory:
         self._taken = {*taken, *profiles}
         self._clock = clock
         self._facts: dict[str, Facts] = {}
-        self._looked: dict[str, float] = {}
+        self._looked: dict[str, list[float]] = {}
         self._looking: dict[str, asyncio.Lock] = {}
         self._servers: dict[str, Server] = {}
         for name, entry in configured.items():
@@ -122,10 +124,15 @@ class Directory:
         Raises as `Discovery.look` does.
         """
         async with self._turn(server):
-            if self._clock() > self._looked.get(server.name, 0.0) + PATIENCE:
-                self._looked[server.name] = self._clock()
+            if self._may_look(server):
                 self._found(server, await self._discovery.look(server, challenge))
         return self._profiles[server.name]
+
+    def _may_look(self, server: Server) -> bool:
+        now = self._clock()
+        looked = [at for at in self._looked.get(server.name, []) if at > now - LOOKS_SECONDS]
+        self._looked[server.name] = [*looked, now][:MOST_LOOKS]
+        return len(looked) < MOST_LOOKS
 
     def _turn(self, server: Server) -> asyncio.Lock:
         return self._looking.setdefault(server.name, asyncio.Lock())

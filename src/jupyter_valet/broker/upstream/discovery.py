@@ -13,13 +13,16 @@ from typing import Any
 
 import httpx2
 
+from ..._version import __version__
 from ...wire.mcp import (
     HEADER_METHOD,
     HEADER_VERSION,
     META_CAPABILITIES,
+    META_CLIENT,
     META_VERSION,
     PROTOCOL_VERSION,
 )
+from ...wire.routes import CLIENT_NAME
 from ..egress.vetted import vetted_client
 from ..oauth import OAuthClient, OAuthRefused, ProviderUnreachable
 from ..oauth.client import HttpFactory
@@ -35,7 +38,13 @@ _DISCOVER = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "server/discover",
-    "params": {"_meta": {META_VERSION: PROTOCOL_VERSION, META_CAPABILITIES: {}}},
+    "params": {
+        "_meta": {
+            META_VERSION: PROTOCOL_VERSION,
+            META_CAPABILITIES: {},
+            META_CLIENT: {"name": CLIENT_NAME, "version": __version__},
+        }
+    },
 }
 _HEADERS = {
     "Accept": "application/json, text/event-stream",

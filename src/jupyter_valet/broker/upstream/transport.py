@@ -18,6 +18,7 @@ from yarl import URL
 
 from ..._version import __version__
 from ...wire.errors import ValetError
+from ..connections import NeedsLogin
 from ..egress import Request, Withheld, inject
 from ..egress.dial import Destination, Pools
 from ..egress.origin import split_url
@@ -89,7 +90,12 @@ class UpstreamTransport(httpx2.AsyncBaseTransport):
         answer = await self._send(outgoing, message)
         if answer.rejected is not None:
             # Refused for want of a good credential, so not processed (RFC 9110 §15.5.2, L17).
-            answer = await self._send(outgoing, message, rejected=answer.rejected)
+            try:
+                answer = await self._send(outgoing, message, rejected=answer.rejected)
+            except NeedsLogin as needs:
+                # What the server said goes up with it: it may name another issuer by now (CL-08).
+                assert answer.refused is not None
+                raise Refused(401, answer.refused.challenge, needs.reason) from None
         if answer.refused is not None:
             raise answer.refused
         assert answer.response is not None

@@ -23,10 +23,14 @@ _MOST = 256
 
 
 class Refused(Exception):
-    """The server refused the credential, or wants one (401), or more of one (403)."""
+    """The server refused the credential, or wants one (401), or more of one (403).
 
-    def __init__(self, status: int, challenge: Challenge) -> None:
+    `why` says why there is no better credential, once that was tried.
+    """
+
+    def __init__(self, status: int, challenge: Challenge, why: str = "") -> None:
         self.status = status
+        self.why = why
         self.challenge = challenge
         super().__init__(f"status {status}")
 
