@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
-from jupyter_valet.broker.elicitation import Question, Transaction
+from jupyter_valet.broker.elicitation import Question, Transaction, record
 from jupyter_valet.broker.kernels import Caller
-from jupyter_valet.broker.oauth import Pending
+from jupyter_valet.broker.oauth import DeviceCode, Pending
 from jupyter_valet.broker.secret import Secret
+from jupyter_valet.broker.vault import Record
 from jupyter_valet.wire.errors import ValetError
 from jupyter_valet.wire.views import Kind
 from jupyter_valet.wire.views import TransactionState as State
@@ -153,3 +155,70 @@ def test_the_states_are_reachable() -> None:
     """The table of this test and the wire's enumeration are the same."""
     assert {in_state(state).state for state in State} == set(State)
     assert len(set(itertools.chain(State))) == 8
+
+
+# A code ------------------------------------------------------------------------------------------
+
+
+def device(life: float = 900.0) -> DeviceCode:
+    return DeviceCode(
+        provider="demo",
+        issuer="http://127.0.0.1:1",
+        client_id="c",
+        scopes=frozenset({"a"}),
+        token_endpoint="http://127.0.0.1:1/token",
+        created_at=1500.0,
+        expires_at=1500.0 + life,
+        interval=5.0,
+        verification_uri="http://127.0.0.1:1/device",
+        device_code=Secret("d" * 43),
+        user_code="WDJB-MJHT",
+    )
+
+
+def with_code(life: float = 900.0) -> Transaction:
+    return begun().opened("n").waiting_for_code(device(life))
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.AT_PROVIDER, *FINAL])
+def test_a_code_is_had_on_an_open_page_only(state: State) -> None:
+    """As an approval: nobody is asked for one before the person agreed."""
+    with pytest.raises(ValueError, match="cannot be approved"):
+        in_state(state).waiting_for_code(device())
+    with pytest.raises(ValueError, match="has no choice of way"):
+        in_state(state).choosing_code()
+
+
+def test_a_code_is_good_for_ten_minutes_at_most_from_when_it_is_shown() -> None:
+    assert with_code(900.0).expires_at == 2100.0
+    assert with_code(120.0).expires_at == 1620.0
+    assert with_code(120.0).expire_if_due(1620.0).state is State.EXPIRED
+
+
+def test_the_page_of_a_code_has_a_nonce_of_its_own() -> None:
+    """The press that asked for the code is used up, and the page can still be declined."""
+    assert with_code().nonce not in ("", "n")
+
+
+@pytest.mark.parametrize(
+    "end", [Transaction.declined, Transaction.cancelled, lambda now: now.done("c1", "jane")]
+)
+def test_no_code_outlives_the_sign_in(end: Callable[[Transaction], Transaction]) -> None:
+    ended = end(with_code())
+    assert (ended.device, ended.nonce) == (None, "")
+
+
+def test_a_choice_of_way_takes_a_press_of_its_own() -> None:
+    chosen = begun().opened("n").choosing_code()
+    assert chosen.by_code
+    assert chosen.nonce not in ("", "n")
+    assert not chosen.choosing_browser().by_code
+
+
+def test_a_code_is_stored_apart_from_what_is_in_clear() -> None:
+    """It survives the broker, sealed."""
+    transaction = with_code()
+    assert "WDJB" not in repr(record.to_meta(transaction))
+    meta, payload = record.to_meta(transaction), record.payload(transaction)
+    stored = Record(record.KIND, transaction.id, meta, payload, 1, 1500.0)
+    assert record.from_record(stored, "").device == transaction.device

@@ -135,3 +135,25 @@ def test_what_the_profile_says_itself_comes_first(profile: Profile) -> None:
     own = replace(profile, userinfo_endpoint="https://api.corp.example/me")
     found = endpoints(own, {**GOOD, "userinfo_endpoint": "https://elsewhere.example/me"})
     assert found.userinfo == "https://api.corp.example/me"
+
+
+DEVICE = "https://login.corp.example/device"
+
+
+def test_metadata_says_where_codes_are_given_out(profile: Profile) -> None:
+    """RFC 8628 §4."""
+    assert endpoints(profile, {**GOOD, "device_authorization_endpoint": DEVICE}).device == DEVICE
+    assert endpoints(profile, GOOD).device == ""
+    assert _slug(profile, device_authorization_endpoint="http://127.0.0.1/d") == "bad_metadata"
+
+
+@pytest.mark.parametrize("flow", ["device", "client_credentials"])
+def test_pkce_is_demanded_where_a_browser_brings_the_answer(profile: Profile, flow: Any) -> None:
+    """CL-10 is about codes that come through the browser; the other two flows have none."""
+    own = replace(profile, flow=flow)
+    bare = {"issuer": GOOD["issuer"], "token_endpoint": GOOD["token_endpoint"]}
+    assert endpoints(own, bare).token == GOOD["token_endpoint"]
+    with pytest.raises(BadMetadata, match="issuer_mismatch"):
+        endpoints(own, {**bare, "issuer": "https://evil.example"})
+    with pytest.raises(BadMetadata, match="no_pkce"):
+        endpoints(profile, bare)

@@ -16,6 +16,9 @@ from .words import ending, may_open
 _STEPS = ("level", "consent", "client", "api_key", "code", "use", "grant", "approval", "visit")
 """Each has a template of its name; any other step is the last."""
 
+LOOK_AGAIN_SECONDS = 10
+"""How often the page of a code looks whether it was typed."""
+
 
 class _SignIn(IsolatedPage):
     """A page about one transaction."""
@@ -42,6 +45,10 @@ class Connect(_SignIn):
         if facts.step not in _STEPS:
             return self._final(facts)
         here = self.path_of(PAGE_CONNECT, transaction)
+        if facts.step == "code":
+            # The header works where a page may run no script, a `meta` element does not (HTML,
+            # "shared declarative refresh steps"). It arrives as a page load, never as a press.
+            self.set_header("Refresh", f"{LOOK_AGAIN_SECONDS}; url={here}")
         return self.page(
             f"{facts.step}.html",
             forms=facts.step not in ("consent", "code", "use", "visit"),
