@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,31 @@ def test_a_broken_attack_costs_its_weight() -> None:
     assert table.score([row], {"R1": Seen("broken")}, "L1", root=False) == (0, 3)
     assert table.score([row], {"R1": Seen("·")}, "L1", root=False) == (0, 0)
     assert table.score([row], {"R1": Seen("B")}, "L1", root=False) == (3, 3)
+
+
+_EACH_IN_A_CHILD = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import jupyter_valet.broker.services
+from knockout import UNDO
+for name, undo in UNDO.items():
+    child = os.fork()
+    if child == 0:
+        try:
+            undo()
+        except BaseException as error:
+            print(name, error, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@LIVE
+def test_each_defence_that_a_control_takes_out_is_still_there() -> None:
+    """Else the control would be none, and `make redteam` is where that would be seen."""
+    command = [sys.executable, "-c", _EACH_IN_A_CHILD, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-2000:]
 
 
 def _two() -> dict[str, Row]:
