@@ -129,8 +129,11 @@ class Endpoint:
         return server
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._changes.running())
-        await self._stack.enter_async_context(self._manager.run())
+        # Of what was entered nothing may stay when the end of the broker comes in between.
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._changes.running())
+            await stack.enter_async_context(self._manager.run())
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
