@@ -55,8 +55,7 @@ def run_add(arguments: argparse.Namespace) -> int:
             what=f"{profile.name} takes an API key, no app",
             usage=f"%connect {profile.name}",
         )
-    print(f"Register an app at {profile.register_url or profile.issuer} with the redirect URI")
-    print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
+    _say_where(profile)
     app = _ask(profile)
     if arguments.issuer:
         _configure(arguments.name, arguments.issuer)
@@ -67,21 +66,39 @@ def run_add(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _say_where(profile: Profile) -> None:
+    """Print where an app is registered, and with what; a redirect URI is for browsers alone."""
+    print(f"Register an app at {profile.register_url or profile.issuer}", end="")
+    if profile.flow != "code":
+        return print(".")
+    print(" with the redirect URI")
+    print(f"  <your Jupyter's address>/{PAGE_CALLBACK}/{profile.name}")
+    return None
+
+
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the apps, without their secrets."""
     with vault(arguments) as opened:
-        records = opened.list("oauth_app")
+        records = [record for kind in _APP_KINDS for record in opened.list(kind)]
     rows = [
-        (r.id, str(r.meta.get("client_id", "")), str(r.meta.get("issuer", ""))) for r in records
+        (
+            r.id,
+            str(r.meta.get("client_id", "")),
+            str(r.meta.get("issuer", "")),
+            _APP_KINDS[r.kind],
+        )
+        for r in sorted(records, key=lambda r: (r.id, r.kind))
     ]
-    print(table(("provider", "client id", "issuer"), rows) if rows else "No app is stored.")
+    heading = ("provider", "client id", "issuer", "for")
+    print(table(heading, rows) if rows else "No app is stored.")
     return 0
 
 
 def run_remove(arguments: argparse.Namespace) -> int:
-    """Forget one app; connections made with it can no longer be refreshed."""
+    """Forget a provider's apps; connections made with them can no longer be refreshed."""
     with vault(arguments) as opened:
-        if not opened.delete("oauth_app", arguments.name):
+        forgotten = {opened.delete(kind, arguments.name) for kind in _APP_KINDS}
+        if True not in forgotten:
             raise ValetError("not_found", what=f"app for {arguments.name}")
     print(f"The app for {arguments.name} is forgotten here; it still exists at the provider.")
     return 0
@@ -124,6 +141,9 @@ def _save(
     Connections(opened, OAuthClient(), known, audit).save_app(app)
 
 
+_APP_KINDS = {"oauth_app": "sign-in", "oauth_device_app": "codes"}
+"""The vault's records that hold an app of the person's own, and what it is for."""
+
 _SECTION = "jupyter_valet_config"
 _APP = "ValetExtension"
 
@@ -142,7 +162,9 @@ def _ask(profile: Profile) -> OAuthApp:
 
     client_id = input("Client id: ").strip()
     secret = getpass("Client secret (empty for a public client): ").strip()
-    if not client_id:
+    missing = "id" if not client_id else "secret" if profile.own_account and not secret else ""
+    if missing:
         again = f"jupyter valet provider add {profile.name} again"
-        raise ValetError("usage", what="The client id is empty; nothing was stored", usage=again)
+        what = f"The client {missing} is empty; nothing was stored"
+        raise ValetError("usage", what=what, usage=again)
     return OAuthApp(profile.name, profile.issuer, client_id, Secret(secret) if secret else None)

@@ -260,6 +260,26 @@ def test_an_app_is_asked_for_and_kept(
     assert CANARY not in shown
 
 
+def test_a_client_of_its_own_is_asked_for_with_its_secret(
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_configuration: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """RFC 6749 §4.4: no redirect URI, and no public client."""
+    own_configuration.mkdir()
+    robot = {"issuer": "https://login.example.org", "flow": "client_credentials"}
+    settings = {"ValetExtension": {"providers": {"robot": robot}}}
+    (own_configuration / "jupyter_valet_config.json").write_text(json.dumps(settings))
+    answers(monkeypatch, "client-1", "")
+    assert run(state, "provider", "add", "robot") == 1
+    told = capsys.readouterr()
+    assert "The client secret is empty" in told.err
+    assert "redirect URI" not in told.out
+    answers(monkeypatch, "client-1", CANARY)
+    assert run(state, "provider", "add", "robot") == 0
+
+
 def test_a_provider_of_ones_own_goes_into_the_configuration(
     state: Path, monkeypatch: pytest.MonkeyPatch, own_configuration: Path
 ) -> None:
@@ -314,15 +334,17 @@ def test_an_app_can_be_forgotten_once(state: Path, capsys: pytest.CaptureFixture
     assert run(state, "provider", "remove", "github") == 1
 
 
-def test_the_quickstart_is_copied_once_and_then_left_alone(tmp_path: Path) -> None:
-    copy = demo.copy_quickstart(tmp_path / "work")
-    assert json.loads(copy.read_text())["nbformat"] == 4
+def test_the_notebooks_are_copied_once_and_then_left_alone(tmp_path: Path) -> None:
+    copy = demo.copy_notebooks(tmp_path / "work")
+    for name in demo.NOTEBOOKS:
+        assert json.loads((copy.parent / name).read_text())["nbformat"] == 4
     copy.write_text("mine")
-    assert demo.copy_quickstart(tmp_path / "work").read_text() == "mine"
+    assert demo.copy_notebooks(tmp_path / "work").read_text() == "mine"
 
 
-def test_the_shipped_quickstart_has_no_outputs() -> None:
-    cells = json.loads(demo.quickstart().read_text())["cells"]
+@pytest.mark.parametrize("name", demo.NOTEBOOKS)
+def test_a_shipped_notebook_has_no_outputs(name: str) -> None:
+    cells = json.loads(demo.shipped(name).read_text())["cells"]
     assert not [c for c in cells if c.get("outputs") or c.get("execution_count")]
 
 
