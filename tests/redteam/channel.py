@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -69,8 +70,12 @@ class Kernel:
     @cached_property
     def capability(self) -> str:
         """What the kernel holds; the worst that another kernel may know of it."""
-        code = "import os; print(os.environ['JUPYTER_VALET_CAPABILITY'])"
-        return self.run(code).strip().splitlines()[-1]
+        code = "import os; print('@' + os.environ['JUPYTER_VALET_CAPABILITY'] + '@')"
+        said = self.run(code)  # its threads may print in between
+        found = re.search(r"@(jvk_[\w-]+)@", said)
+        if found is None:
+            raise RuntimeError(f"a kernel holds no capability: {said[-200:]}")
+        return found[1]
 
     @cached_property
     def pid(self) -> int:
