@@ -69,6 +69,7 @@ class Additions:
         self._built_in = {toolset.provider: toolset for toolset in built_in}
         self._taken = (*(toolset.name for toolset in built_in), *taken)
         self._held: dict[str, _Held] = {}
+        self._of_notebooks: set[str] = set()
         self._joined: dict[tuple[Subject, bool], tuple[Sequence[object], Sequence[Tool]]] = {}
         self._restoring: asyncio.Task[None] | None = None
         self.on_change: Callable[[Caller | None], None] = lambda caller: None
@@ -203,9 +204,11 @@ class Additions:
         compiled = self._compiled(raw, asked.name, asked.url, asked.overrides)
         chosen = providers.choose(
             compiled,
-            (p for p in self._profiles.values() if p.visible_to(subject.principal)),
+            [p for p in list(self._profiles.values()) if p.visible_to(subject.principal)],
             provider=asked.provider,
             scheme=asked.scheme,
+            principal=subject.principal,
+            by_name=self._of_others(subject),
         )
         added = Added(
             asked.name,
@@ -224,8 +227,11 @@ class Additions:
             raise ValetError("bad_document", what="its file is gone, or was changed")
         url = added.source if "://" in added.source else ""
         compiled = self._compiled(raw, added.name, url, added.overrides)
+        principal = added.subject.principal if added.subject else ""
         profile = (
-            providers.made(added.settings) if added.settings else self._profiles[added.provider]
+            providers.made(added.settings, principal)
+            if added.settings
+            else self._profiles[added.provider]
         )
         return self._ready(added, compiled, profile)
 
@@ -246,7 +252,10 @@ class Additions:
 
     def _ready(self, added: Added, compiled: Compiled, profile: Profile) -> _Held:
         reachable = providers.only_reachable(compiled, profile)
-        self._profiles.setdefault(profile.name, profile)
+        if self._profiles.setdefault(profile.name, profile) != profile:
+            raise ValetError("name_taken", name=profile.name, other="another provider")
+        if added.settings and added.subject is not None:
+            self._of_notebooks.add(profile.name)
         known = self._built_in.get(profile.name)
         if known is not None:  # what we know of the API, and its document does not say (GitHub)
             toolset = replace(
@@ -277,6 +286,14 @@ class Additions:
 
     def _view(self, held: _Held) -> ToolsetView:
         return held.added.view(held.compiled, self._profiles[held.added.provider].title)
+
+    def _of_others(self, subject: Subject) -> set[str]:
+        """Return the providers that came of the documents of other notebooks alone.
+
+        Also of those that were removed since: their providers stay, for what waits for an answer.
+        """
+        held = list(self._held.values())
+        return self._of_notebooks - {h.added.provider for h in held if h.added.subject == subject}
 
     def _of(self, subject: Subject) -> list[_Held]:
         return [h for h in self._held.values() if h.added.subject in (None, subject)]

@@ -1,14 +1,16 @@
 """Which provider an API is called with: one that is known at its hosts, or a new one. Pure.
 
 A provider that is made here is named after its host, whatever a document calls itself: the name is
-what a person is shown when they are asked for a key or a sign-in.
+what a person is shown when they are asked for a key or a sign-in. So there is no other host that a
+key or a token goes to, and a code is redeemed where the page says that one signs in (R146).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +21,8 @@ from ..oauth import Profile
 from ..oauth.providers.configured import configured
 from ..toolsets.documents import Compiled, Scheme
 
-_WORST, _MOST_HOSTS = 99, 8
+_WORST = 99
+_SITE = re.compile(r"https://[^/?#]+")
 _RANKS = {"oauth2": 0, "openid_connect": 1, "bearer": 2, "api_key": 3, "basic": 4}
 
 
@@ -32,12 +35,20 @@ class Chosen:
 
 
 def choose(
-    compiled: Compiled, known: Iterable[Profile], *, provider: str = "", scheme: str = ""
+    compiled: Compiled,
+    known: Iterable[Profile],
+    *,
+    provider: str = "",
+    scheme: str = "",
+    principal: str = "",
+    by_name: Collection[str] = (),
 ) -> Chosen:
     """Return the provider for `compiled`.
 
-    `known` are those that the person may see; `provider` and `scheme` are their choice. Raises
-    `ValetError` ("unknown_provider", "no_provider").
+    `known` are those that the person may see; `provider` and `scheme` are their choice. Those whose
+    names are in `by_name` come of other notebooks' documents, and are taken when they are named and
+    not for their host: it is those documents that say where one signs in. A new one is for
+    `principal` alone. Raises `ValetError` ("unknown_provider", "no_provider").
     """
     held = {profile.name: profile for profile in known}
     origin = compiled.toolset.origin
@@ -50,34 +61,42 @@ def choose(
         return Chosen(held[provider], {})
     if not scheme:
         for profile in held.values():
-            if origin in profile.origins and not profile.open:
+            if origin in profile.origins and not (profile.open or profile.name in by_name):
                 return Chosen(profile, {})
-    return new(compiled, scheme)
+    denied = [rule for p in held.values() if origin in p.origins for rule in p.denied]
+    return new(compiled, scheme, principal, denied)
 
 
-def new(compiled: Compiled, wanted: str = "") -> Chosen:
-    """Return a provider for an API whose hosts nobody knows yet."""
-    usable = [s for s in compiled.schemes if _settings(s, ()) is not None]
+def new(
+    compiled: Compiled, wanted: str = "", principal: str = "", denied: Iterable[str] = ()
+) -> Chosen:
+    """Return a provider for `principal` alone, for an API of a host that nobody knows yet.
+
+    `denied` are endpoints that are known all the same, and never called (R112).
+    """
+    host = str(compiled.toolset.origin)
+    usable = [s for s in compiled.schemes if _settings(s, host) is not None]
     if wanted:
         usable = [s for s in usable if s.name == wanted]
     if not usable and (wanted or (compiled.schemes and _all_need_one(compiled))):
         what = "none of the ways to sign in that it names can be used here"
         raise ValetError("no_provider", name=compiled.toolset.name, what=what)
-    settings = _open(compiled)
+    settings: dict[str, Any] = {"kind": "open", "origins": [host]}
     if usable:
         best = min(usable, key=lambda s: (_RANKS.get(s.kind, _WORST), s.name))
-        settings = _settings(best, _hosts(compiled)) or settings
-    return Chosen(made(settings), settings)
+        settings = _settings(best, host) or settings
+        settings |= {"denied": found} if (found := list(dict.fromkeys(denied))) else {}
+    return Chosen(made(settings, principal), settings)
 
 
-def made(settings: Mapping[str, Any]) -> Profile:
+def made(settings: Mapping[str, Any], principal: str = "") -> Profile:
     """Return the profile that `settings` describe, named after its host.
 
     Raises `ValetError("bad_request")`.
     """
     origins = settings["origins"]
     loopback = all(Origin.parse(text).loopback for text in origins)
-    name = _name(origins[0], settings)
+    name = _name(origins[0], settings, principal)
     title = origins[0].partition("://")[2]
     if settings.get("kind") == "open":
         parsed = tuple(map(Origin.parse, origins))
@@ -90,9 +109,11 @@ def made(settings: Mapping[str, Any]) -> Profile:
             placement=NOWHERE,
             sole_account=title,
             loopback=loopback,
+            principal=principal,
             configured=True,
         )
-    return configured(name, {"title": title, "loopback": loopback, **settings})
+    profile = configured(name, {"title": title, "loopback": loopback, **settings})
+    return replace(profile, principal=principal)
 
 
 def only_reachable(compiled: Compiled, profile: Profile) -> Compiled:
@@ -102,27 +123,20 @@ def only_reachable(compiled: Compiled, profile: Profile) -> Compiled:
     if not kept:
         what = f"{profile.title} has none of its hosts"
         raise ValetError("no_provider", name=toolset.name, what=what)
-    return replace(compiled, toolset=replace(toolset, provider=profile.name, operations=kept))
+    notes = compiled.notes
+    if len(kept) < len(toolset.operations):
+        notes = (*notes, f"What is on other hosts than those of {profile.title} is left out.")
+    toolset = replace(toolset, provider=profile.name, operations=kept)
+    return replace(compiled, toolset=toolset, notes=notes)
 
 
 def _all_need_one(compiled: Compiled) -> bool:
     return any(operation.alternatives for operation in compiled.toolset.operations[:50])
 
 
-def _hosts(compiled: Compiled) -> list[str]:
-    """Return the hosts, at most eight, all on this machine or none of them."""
-    first = compiled.toolset.origin
-    alike = [o for o in compiled.origins if o.loopback == first.loopback]
-    return [str(origin) for origin in dict.fromkeys([first, *alike])][:_MOST_HOSTS]
-
-
-def _open(compiled: Compiled) -> dict[str, Any]:
-    return {"kind": "open", "origins": _hosts(compiled)}
-
-
-def _settings(scheme: Scheme, hosts: Iterable[str]) -> dict[str, Any] | None:
+def _settings(scheme: Scheme, host: str) -> dict[str, Any] | None:
     """Return the settings (docs/providers.md) that a security scheme means; None: not usable."""
-    origins = list(hosts)
+    origins = [host]
     match scheme.kind:
         case "api_key" if scheme.place in ("header", "query") and scheme.parameter:
             place = {"in": scheme.place, "name": scheme.parameter}
@@ -141,10 +155,10 @@ def _settings(scheme: Scheme, hosts: Iterable[str]) -> dict[str, Any] | None:
 
 def _oauth(scheme: Scheme, origins: list[str]) -> dict[str, Any] | None:
     for flow in scheme.flows:
-        if flow.authorization_url.startswith("https:") and flow.token_url.startswith("https:"):
-            site = re.match(r"https://[^/?#]+", flow.authorization_url)
+        site, token_site = _SITE.match(flow.authorization_url), _SITE.match(flow.token_url)
+        if site and token_site and site[0] == token_site[0]:
             return {
-                "issuer": site[0] if site else "",
+                "issuer": site[0],
                 "authorization_endpoint": flow.authorization_url,
                 "token_endpoint": flow.token_url,
                 "origins": origins,
@@ -153,9 +167,10 @@ def _oauth(scheme: Scheme, origins: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _name(origin: str, settings: Mapping[str, Any]) -> str:
-    """Return a name that says the host, the same for the same settings."""
+def _name(origin: str, settings: Mapping[str, Any], principal: str) -> str:
+    """Return a name that says the host, the same for the same settings of the same person."""
     host = re.sub(r"[^a-z0-9]+", "_", origin.partition("://")[2].lower()).strip("_")
-    digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
+    facts = json.dumps([principal, settings], sort_keys=True)
+    digest = hashlib.sha256(facts.encode()).hexdigest()[:6]
     head = host if host[:1].isalpha() else f"at_{host}"
     return f"{head[:25]}_{digest}"
