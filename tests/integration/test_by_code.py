@@ -378,6 +378,16 @@ def test_a_client_of_its_own_connects_without_anybody_signing_in(here: Asker, pr
     assert b"s3cret" not in here.stored
 
 
+def test_a_client_that_one_person_typed_is_no_other_persons(here: Asker):
+    """Its secret is the credential: another person on this server would become the first."""
+    transaction = ask(here, "robot")
+    save_app(here, transaction, "the-robot")
+    assert page(here, transaction)["step"] == "consent"
+    other = asker(here.broker)
+    facts = page(other, ask(other, "robot"))
+    assert (facts["step"], facts["client_id"]) == ("client", "")
+
+
 def test_a_client_that_is_refused_is_said_and_asked_for_again(here: Asker, provider: Wavering):
     provider.mood = "invalid_client"
     transaction = ask(here, "refused")

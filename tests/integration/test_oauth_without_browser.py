@@ -128,9 +128,13 @@ async def test_a_client_that_may_not_use_codes_is_told_so(
 # A client of its own -----------------------------------------------------------------------------
 
 
+def a_robot(profile: Profile, client_id: str, secret: str) -> OAuthApp:
+    return OAuthApp("robot", profile.issuer, client_id, Secret(secret), owner="owner")
+
+
 async def robot(desk: Desk, oauth: OAuthClient, profile: Profile) -> Connection:
     """Return the connection of the client that is on file."""
-    app = OAuthApp("robot", profile.issuer, "valet-robot", Secret(ROBOT_SECRET))
+    app = a_robot(profile, "valet-robot", ROBOT_SECRET)
     desk.connections.save_app(app)
     tokens = await WithoutBrowser(oauth).own_tokens(profile, app, [])
     assert tokens.refresh_token is None
@@ -166,11 +170,11 @@ async def test_a_secret_that_was_changed_is_asked_for_again(
 ) -> None:
     profile = known["robot"]
     connection = await robot(desk, oauth, profile)
-    desk.connections.save_app(OAuthApp("robot", profile.issuer, "valet-robot", Secret("old")))
+    desk.connections.save_app(a_robot(profile, "valet-robot", "old"))
     desk.clock.ahead = 4000
     with pytest.raises(NeedsLogin, match="does not accept the OAuth app"):
         await desk.connections.access_token(connection)
-    assert desk.connections.app("robot") is None
+    assert desk.connections.app("robot", owner="owner") is None
     assert desk.connections.get("owner", connection.id).status == "needs_login"
 
 
@@ -180,7 +184,7 @@ async def test_a_token_of_one_client_is_not_renewed_by_another(
     """CL-08: the account is the client."""
     profile = known["robot"]
     connection = await robot(desk, oauth, profile)
-    desk.connections.save_app(OAuthApp("robot", profile.issuer, "other", Secret("x")))
+    desk.connections.save_app(a_robot(profile, "other", "x"))
     desk.clock.ahead = 4000
     with pytest.raises(NeedsLogin, match="no longer on file"):
         await desk.connections.access_token(connection)
@@ -189,6 +193,7 @@ async def test_a_token_of_one_client_is_not_renewed_by_another(
 async def test_ending_the_connection_of_a_client_revokes_its_token(
     desk: Desk, oauth: OAuthClient, known: dict[str, Profile]
 ) -> None:
-    """RFC 7009."""
+    """RFC 7009; and its secret, which could get another, is forgotten with it."""
     connection = await robot(desk, oauth, known["robot"])
     assert await desk.connections.end("owner", connection.id, revoke=True) == "revoked"
+    assert desk.connections.app("robot", owner="owner") is None

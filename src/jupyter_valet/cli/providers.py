@@ -55,6 +55,9 @@ def run_add(arguments: argparse.Namespace) -> int:
             what=f"{profile.name} takes an API key, no app",
             usage=f"%connect {profile.name}",
         )
+    if profile.own_account:
+        what = f"The client of {profile.name} is a credential of one person's, typed on their page"
+        raise ValetError("usage", what=what, usage=f"%connect {profile.name}")
     _say_where(profile)
     app = _ask(profile)
     if arguments.issuer:
@@ -162,9 +165,7 @@ def _ask(profile: Profile) -> OAuthApp:
 
     client_id = input("Client id: ").strip()
     secret = getpass("Client secret (empty for a public client): ").strip()
-    missing = "id" if not client_id else "secret" if profile.own_account and not secret else ""
-    if missing:
+    if not client_id:
         again = f"jupyter valet provider add {profile.name} again"
-        what = f"The client {missing} is empty; nothing was stored"
-        raise ValetError("usage", what=what, usage=again)
+        raise ValetError("usage", what="The client id is empty; nothing was stored", usage=again)
     return OAuthApp(profile.name, profile.issuer, client_id, Secret(secret) if secret else None)

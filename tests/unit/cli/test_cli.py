@@ -260,24 +260,16 @@ def test_an_app_is_asked_for_and_kept(
     assert CANARY not in shown
 
 
-def test_a_client_of_its_own_is_asked_for_with_its_secret(
-    state: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    own_configuration: Path,
-    capsys: pytest.CaptureFixture[str],
+def test_a_client_of_its_own_is_typed_by_its_person_on_their_page(
+    state: Path, own_configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """RFC 6749 §4.4: no redirect URI, and no public client."""
+    """RFC 6749 §4.4: it is no app of the server's, but a credential."""
     own_configuration.mkdir()
     robot = {"issuer": "https://login.example.org", "flow": "client_credentials"}
     settings = {"ValetExtension": {"providers": {"robot": robot}}}
     (own_configuration / "jupyter_valet_config.json").write_text(json.dumps(settings))
-    answers(monkeypatch, "client-1", "")
     assert run(state, "provider", "add", "robot") == 1
-    told = capsys.readouterr()
-    assert "The client secret is empty" in told.err
-    assert "redirect URI" not in told.out
-    answers(monkeypatch, "client-1", CANARY)
-    assert run(state, "provider", "add", "robot") == 0
+    assert "%connect robot" in capsys.readouterr().err
 
 
 def test_a_provider_of_ones_own_goes_into_the_configuration(

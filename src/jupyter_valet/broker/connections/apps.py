@@ -20,6 +20,8 @@ KIND = "oauth_app"
 REGISTERED = "oauth_registration"
 FOR_CODES = "oauth_device_app"
 """Apps that sign people in by a code alone, of providers where those are of another kind."""
+OWN_CLIENT = "oauth_own_client"
+"""Clients that are their own accounts: each a credential of one person's, and of no other's."""
 
 
 class Apps:
@@ -35,11 +37,12 @@ class Apps:
         return bool(profile.registers) and profile.issuer not in self._refusing
 
     def find(
-        self, provider: str, client_id: str = "", *, for_codes: bool = False
+        self, provider: str, client_id: str = "", *, for_codes: bool = False, owner: str = ""
     ) -> OAuthApp | None:
         """Return the client to use at `provider`: the person's own, else the public one.
 
-        `for_codes`: to sign in by a code, which takes a client of another kind at some.
+        `for_codes`: to sign in by a code, which takes a client of another kind at some. `owner`:
+        the person who asks, where the client is its own account; nobody gets another's.
 
         With `client_id` the one that was made under it, where there is one: what was issued to it
         is of no use to another. One that was kept for another issuer, or before the provider's
@@ -48,6 +51,10 @@ class Apps:
         profile = self._profiles.get(provider)
         if profile is None:
             return None
+        if profile.own_account:
+            record = self._vault.get(OWN_CLIENT, _own_client_id(provider, owner))
+            good = record is not None and _made_for(profile, record)
+            return replace(_app(profile, record), owner=owner) if record and good else None
         by_code = self._for_codes(profile)
         if profile.device.own_app and for_codes:
             return by_code
@@ -91,11 +98,18 @@ class Apps:
         profile = self._profiles.get(app.provider)
         if profile is None or profile.issuer != app.issuer:
             raise ValetError("unknown_provider", provider=app.provider)
-        kind = FOR_CODES if app.for_codes else KIND
-        self._vault.put(kind, app.provider, _meta(profile, app), app.client_secret or Secret(""))
+        kind, id = FOR_CODES if app.for_codes else KIND, app.provider
+        if profile.own_account:
+            kind, id = OWN_CLIENT, _own_client_id(app.provider, app.owner)
+        self._vault.put(kind, id, _meta(profile, app), app.client_secret or Secret(""))
 
-    def forget(self, provider: str, *, for_codes: bool = False) -> bool:
-        """Drop what is on file, e.g. because the provider does not accept its secret."""
+    def forget(self, provider: str, *, for_codes: bool = False, owner: str = "") -> bool:
+        """Drop what is on file, e.g. because the provider does not accept its secret.
+
+        With `owner` that person's client, where it is its own account, and nothing else.
+        """
+        if owner:
+            return self._vault.delete(OWN_CLIENT, _own_client_id(provider, owner))
         if for_codes:
             return self._vault.delete(FOR_CODES, provider)
         for record in self._vault.list(REGISTERED):
@@ -145,6 +159,10 @@ def _registration_id(profile: Profile, redirect_uri: str) -> str:
     """Name a registration by whom it is with: the issuer, for this address of ours (CL-08)."""
     key = "\0".join((profile.issuer, redirect_uri))
     return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _own_client_id(provider: str, owner: str) -> str:
+    return hashlib.sha256("\0".join((provider, owner)).encode()).hexdigest()[:32]
 
 
 def _meta(profile: Profile, app: OAuthApp) -> dict[str, object]:

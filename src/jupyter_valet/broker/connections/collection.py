@@ -49,6 +49,7 @@ class Connections:
             vault, self._held, oauth, profiles, self._apps, self._note, clock
         )
         self._used: dict[str, float] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     # Look-ups --------------------------------------------------------------------------------
 
@@ -109,6 +110,8 @@ class Connections:
             if merged.extra:
                 scopes = " ".join(sorted(merged.extra))[:500]
                 self._note("connection.refused", record, "scopes_not_asked_for", scopes=scopes)
+            if before is None:
+                self.on_change()
             return self._connection(record)
 
     def _merged(self, before: Record | None, tokens: TokenSet) -> TokenSet:
@@ -175,7 +178,9 @@ class Connections:
         self._used.pop(id, None)
         # First the deeds, then the notes: an audit that cannot be written must not save a token.
         confirmed = revoke and await self._revoke(connection, tokens)
+        self._apps.forget(connection.provider, owner=principal)  # its secret is the credential
         self._note("connection.ended", record)
+        self.on_change()
         if not revoke:
             return "forgotten"
         outcome: Ended = "revoked" if confirmed else "not_confirmed"
@@ -184,7 +189,7 @@ class Connections:
 
     async def _revoke(self, connection: Connection, tokens: TokenSet) -> bool:
         profile = self._profiles.get(connection.provider)
-        app = self._apps.find(connection.provider, tokens.client_id)
+        app = self._apps.find(connection.provider, tokens.client_id, owner=connection.principal)
         if profile is None or app is None or not connection.made_under(profile):
             return False
         return await self._oauth.revoke(profile, app, tokens)
@@ -199,14 +204,14 @@ class Connections:
     # The OAuth app ---------------------------------------------------------------------------
 
     def app(
-        self, provider: str, client_id: str = "", *, for_codes: bool = False
+        self, provider: str, client_id: str = "", *, for_codes: bool = False, owner: str = ""
     ) -> OAuthApp | None:
         """Return the client to use at `provider`: the person's own, else the public one.
 
         `for_codes`: the one to sign in by a code with. With `client_id` the one that was registered
-        under it, where that is on file.
+        under it, where that is on file. `owner`: whose, where the client is its own account.
         """
-        return self._apps.find(provider, client_id, for_codes=for_codes)
+        return self._apps.find(provider, client_id, for_codes=for_codes, owner=owner)
 
     def registers(self, profile: Profile) -> bool:
         """Tell whether a client for `profile` can be had without the person."""
@@ -223,9 +228,9 @@ class Connections:
         """Keep the person's OAuth app. Raises `ValetError("unknown_provider")`."""
         self._apps.save(app)
 
-    def forget_app(self, provider: str, *, for_codes: bool = False) -> bool:
+    def forget_app(self, provider: str, *, for_codes: bool = False, owner: str = "") -> bool:
         """Drop the client at `provider`, so that the next sign-in asks for one again."""
-        return self._apps.forget(provider, for_codes=for_codes)
+        return self._apps.forget(provider, for_codes=for_codes, owner=owner)
 
     # Records ---------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ class Freshness:
                 try:
                     fresh = await self._oauth.refresh(profile, app, tokens)
                 except InvalidGrant as dead:
-                    self._believe(profile, id, tokens, dead)
+                    self._believe(profile, record, tokens, dead)
                 else:
                     if await self._keep(profile, app, record, tokens, fresh):
                         return fresh.access_token
@@ -127,7 +127,8 @@ class Freshness:
             raise self._dead(record, tokens, SETTINGS_CHANGED)
         if profile.keyed:
             raise self._dead(record, tokens, "the API key was refused")
-        app = self._apps.find(profile.name, tokens.client_id)
+        owner = record.meta["principal"]
+        app = self._apps.find(profile.name, tokens.client_id, owner=owner)
         if app is None or (profile.own_account and app.client_id != tokens.client_id):
             raise self._dead(record, tokens, "the OAuth app is no longer on file")
         if tokens.refresh_token is None and not profile.own_account:
@@ -135,14 +136,16 @@ class Freshness:
             raise self._dead(record, tokens, refused if rejected else "the sign-in has run out")
         return profile, app
 
-    def _believe(self, profile: Profile, id: str, tokens: TokenSet, dead: InvalidGrant) -> None:
+    def _believe(
+        self, profile: Profile, record: Record, tokens: TokenSet, dead: InvalidGrant
+    ) -> None:
         """Read again before believing that a grant is dead: a sign-in may have come (L15)."""
         self._held.forget()
-        record, now = self._read(id)
+        record, now = self._read(record.id)
         before = (tokens.refresh_token, tokens.access_token)
         if (now.refresh_token, now.access_token) == before:
             if profile.own_account:  # its secret is no longer good: it is to be typed again
-                self._apps.forget(profile.name)
+                self._apps.forget(profile.name, owner=record.meta["principal"])
             raise self._dead(record, now, dead.reason_words)
 
     async def _keep(

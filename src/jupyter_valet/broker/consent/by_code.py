@@ -108,7 +108,7 @@ class ByCode:
                 return
             profile = self.desk.profile(seen)
             try:
-                app = self.sign_in.app(profile, code.client_id)
+                app = self.sign_in.app(seen, profile, code.client_id)
                 tokens = await self.provider.redeem_code(profile, app, code)
             except rfc8628.NotYet as later:
                 pace = later.pace(pace)

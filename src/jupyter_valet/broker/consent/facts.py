@@ -18,7 +18,8 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
     """Return what the page of a transaction shows."""
     profile = desk.profile(transaction)
     by_code = transaction.by_code or profile.flow == "device"
-    app = desk.connections.app(profile.name, for_codes=by_code)
+    asker = transaction.principal
+    app = desk.connections.app(profile.name, for_codes=by_code, owner=asker)
     code = transaction.device
     held = desk.connections.find(transaction.principal, profile.name)
     level, level_words = desk.level(transaction)

@@ -58,7 +58,7 @@ class Forms:
 
     def _save_app(self, transaction: Transaction, app: OAuthApp) -> None:
         """Keep an OAuth app where there is none: a sign-in must not replace the one in use."""
-        known = self.desk.connections.app(app.provider, for_codes=app.for_codes)
+        known = self.desk.connections.app(app.provider, for_codes=app.for_codes, owner=app.owner)
         if known is None:
             self.desk.connections.save_app(app)
             self.desk.record("app.saved", transaction)
@@ -79,6 +79,7 @@ def _typed_app(transaction: Transaction, profile: Profile, form: dict[str, str])
         client_id=client_id,
         client_secret=Secret(client_secret) if client_secret else None,
         for_codes=transaction.by_code and profile.device.own_app,
+        owner=transaction.principal if profile.own_account else "",
     )
 
 

@@ -110,7 +110,7 @@ class SignIn:
 
     async def _as_the_client(self, transaction: Transaction, profile: Profile) -> dict[str, Any]:
         """Get a token for the client itself (RFC 6749 §4.4); there is nowhere to go first."""
-        app = self.app(profile, "")
+        app = self.app(transaction, profile, "")
         self.desk.record("transaction.approved", transaction, reason="client credentials")
         try:
             tokens = await self.provider.own_tokens(profile, app, transaction.scopes)
@@ -143,7 +143,7 @@ class SignIn:
         assert pending is not None  # `by_state` finds a transaction by its pending authorization
         try:
             code = self.oauth.check_callback(profile, pending, query)
-            app = self.app(profile, pending.client_id)
+            app = self.app(transaction, profile, pending.client_id)
             tokens = await self.oauth.exchange(profile, app, pending, code)
         except ValetError as error:
             return self.ended(transaction, profile, error)
@@ -158,7 +158,8 @@ class SignIn:
         elif isinstance(error, OAuthRefused) and error.slug == "invalid_client":
             # A mistyped secret: ask for it again next time.
             by_code = transaction.by_code and profile.device.own_app
-            self.desk.connections.forget_app(profile.name, for_codes=by_code)
+            owner = transaction.principal if profile.own_account else ""
+            self.desk.connections.forget_app(profile.name, for_codes=by_code, owner=owner)
         return self.desk.fail_with(transaction, error)
 
     async def settle(self, transaction: Transaction, profile: Profile, tokens: TokenSet) -> None:
@@ -197,7 +198,9 @@ class SignIn:
             return False
         others = self.desk.connections.find(transaction.principal, profile.name)
         if not others and not profile.keyed:
-            await self.oauth.revoke(profile, self.app(profile, tokens.client_id), tokens)
+            await self.oauth.revoke(
+                profile, self.app(transaction, profile, tokens.client_id), tokens
+            )
         self.desk.record("connection.refused", transaction, outcome=str(state))
         return True
 
@@ -227,9 +230,10 @@ class SignIn:
             raise ValetError("page_out_of_date")
         return transaction
 
-    def app(self, profile: Profile, client_id: str) -> OAuthApp:
+    def app(self, transaction: Transaction, profile: Profile, client_id: str) -> OAuthApp:
         """Return the client that a sign-in began with. Raises `ValetError`."""
-        app = self.desk.connections.app(profile.name, client_id)
+        owner = transaction.principal
+        app = self.desk.connections.app(profile.name, client_id, owner=owner)
         if app is None:
             raise ValetError("page_out_of_date")
         return app

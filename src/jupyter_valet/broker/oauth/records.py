@@ -25,6 +25,8 @@ class OAuthApp:
     """How it was told to authenticate when it was registered; empty: as the profile says."""
     for_codes: bool = False
     """Whether it is of the kind that signs people in by a code alone (`DeviceFlow.own_app`)."""
+    owner: str = ""
+    """Whose alone it is: of a client that is its own account, the person who typed its secret."""
 
 
 @dataclass(frozen=True)
