@@ -88,7 +88,8 @@ class Person:
             form = {"request": key, "person": who}
             page = self.browser.post(f"{issuer}/authorize/person", data=form).text
         scopes = re.findall(r'name="scope" value="([^"]+)"', page)
-        form: Any = {"request": key, "decision": "allow", "scope": [s for s in scopes if s != untick]}
+        ticked = [scope for scope in scopes if scope != untick]
+        form: Any = {"request": key, "decision": "allow", "scope": ticked}
         answer = self.browser.post(f"{issuer}/authorize/consent", data=form)
         assert answer.status_code == 303, answer.text
         return urlsplit(answer.headers["location"]).query

@@ -142,8 +142,8 @@ class PageFacts(_View):
     `step` says which page it is: `level` (a box to tick, since the kernel is less isolated than the
     person wanted), `consent` (sign in with the provider), `client` (the person's OAuth app is not
     known yet: form with client id and secret), `api_key` (form), `use` (a server that wants no
-    sign-in), `code` (to be typed at the provider), `grant` (which connection, and what of it), `approval` (one write),
-    `visit` (a page of an upstream MCP server), `final`.
+    sign-in), `code` (to be typed at the provider), `grant` (which connection, and what of it),
+    `approval` (one write), `visit` (a page of an upstream MCP server), `final`.
     """
 
     step: str

@@ -26,7 +26,7 @@ META_ERROR = "jupyter-valet/error"
 """In an `isError` result's `_meta`: the `ValetError` as JSON, for clients that know it."""
 
 META_LIST = "jupyter-valet/list"
-"""In the `_meta` of a `tools/list` request: `LIST_ALL` asks also for what is not listed otherwise."""
+"""In the `_meta` of a `tools/list`: `LIST_ALL` asks also for what is not listed otherwise."""
 
 LIST_ALL = "all"
 

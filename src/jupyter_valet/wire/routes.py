@@ -39,8 +39,8 @@ LONG_POLL_SECONDS = 25.0
 """The longest a broker holds a long poll: below the 30 s at which proxies and clients give up."""
 
 PAGE_CONNECT = "valet/connect"
-"""A question: `valet/connect/<transaction>`, with `/approve`, `/code`, `/accept`, `/grant`, `/allow`,
-`/decline` and `/save` below it."""
+"""A question: `valet/connect/<transaction>`; with `/approve`, `/code`, `/accept`, `/grant`,
+`/allow`, `/decline` and `/save` below it."""
 
 PAGE_CALLBACK = "valet/callback"
 """OAuth redirect URI: `valet/callback/<provider>`. One path each (mix-up, RFC 9700 §4.4)."""
