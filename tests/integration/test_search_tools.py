@@ -35,7 +35,11 @@ async def here(tmp_path: Path, upstream: Upstream) -> AsyncIterator[World]:
     """The demo's toolset, which is not listed, beside GitHub's, which is."""
     async with world(tmp_path, upstream) as built:
         known = {t.name: t for t in toolsets(built.known)}
-        _offer(built, replace(known["demo"], listing="none"), known["github"])
+        _offer(
+            built,
+            replace(known["demo"], listing="none"),
+            replace(known["github"], listing="all"),
+        )
         async with built.serving():
             yield built
 
@@ -77,10 +81,12 @@ async def test_nothing_is_said_of_a_search_where_all_is_listed(
     tmp_path: Path, upstream: Upstream, mode: str
 ) -> None:
     """The three tools and the instructions about them are there when there is something to find."""
-    async with world(tmp_path, upstream) as built, built.serving():
-        async with built.client(built.kernel(), mode) as client:
+    async with world(tmp_path, upstream) as built:
+        _offer(built, *(replace(t, listing="all") for t in toolsets(built.known)))
+        async with built.serving(), built.client(built.kernel(), mode) as client:
             assert not [name for name in await _names(client) if name.startswith("valet_")]
-            assert "search" not in (client.instructions or "")
+            assert client.instructions is not None
+            assert "search" not in client.instructions
     hidden = [replace(t, listing="none") for t in toolsets(built.known)]
     async with world(tmp_path / "2", upstream) as built:
         _offer(built, *hidden)

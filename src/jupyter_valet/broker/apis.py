@@ -23,10 +23,12 @@ FEW = 40
 """Operations up to which a toolset is listed: some 5,000 tokens."""
 
 
-def shows(toolset: Toolset, few: int) -> bool:
+def shows(toolset: Toolset, few: int, connected: frozenset[str] = frozenset()) -> bool:
     """Tell whether clients are shown the tools of `toolset`, or have to search for them."""
+    if toolset.listing == "connected" and toolset.provider not in connected:
+        return False
     return toolset.listing == "all" or (
-        toolset.listing == "auto" and len(toolset.operations) <= few
+        toolset.listing != "none" and len(toolset.operations) <= few
     )
 
 
@@ -46,9 +48,9 @@ class Apis:
         ]
         self._all = tuple(tool for _, tools in sets for tool in tools)
         self._tools = {tool.name: tool for tool in self._all}
-        self._listed = tuple(
-            tool for toolset, tools in sets if shows(toolset, few) for tool in tools
-        )
+        self._sets = sets
+        self._few = few
+        self._listed: dict[frozenset[str], tuple[Tool, ...]] = {}
         self._authorized = authorized
         self._profiles = profiles
 
@@ -57,8 +59,17 @@ class Apis:
         return self._tools.get(name)
 
     def listed(self, caller: Caller) -> Sequence[Tool]:
-        """Return the tools of toolsets that are listed; always the same tuple."""
-        return self._listed
+        """Return the tools of toolsets that are listed; the same tuple for the same connections."""
+        waiting = {toolset.provider for toolset, _ in self._sets if toolset.listing == "connected"}
+        connected = frozenset(p for p in waiting if self._authorized.connected(caller, p))
+        if connected not in self._listed:
+            self._listed[connected] = tuple(
+                tool
+                for toolset, tools in self._sets
+                if shows(toolset, self._few, connected)
+                for tool in tools
+            )
+        return self._listed[connected]
 
     def everything(self, caller: Caller) -> Sequence[Tool]:
         """Return every tool; always the same tuple."""

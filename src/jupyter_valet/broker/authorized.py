@@ -48,6 +48,10 @@ class Authorized:
         self._egress = egress
         self._audit = audit
 
+    def connected(self, caller: Caller, provider: str) -> bool:
+        """Tell whether the caller's person has a connection there, granted to anybody or not."""
+        return bool(self._connections.find(caller.principal, provider))
+
     async def send(
         self,
         caller: Caller,

@@ -140,6 +140,7 @@ async def build(
     catalogue = Catalogue(Apis(sets, authorized, known))
     catalogue.add(Finding(catalogue, Indexes(Path(start.state_dir) / "search")))
     functions.on_change = catalogue.changed
+    connections.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     probes = Probes(vault, egress)

@@ -39,15 +39,19 @@ def test_every_scope_has_words(tool: Tool) -> None:
     assert all(profile.words(scope) != scope for scope in tool.operation.scopes)
 
 
+def _sample(schema: Any) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "array":
+        return [_sample(schema["items"])]
+    samples = {"integer": 1, "object": {"dateTime": "now"}}
+    return samples.get(schema.get("type", ""), "x")
+
+
 @EVERY
 def test_a_request_can_be_built(tool: Tool) -> None:
     """From the required arguments alone."""
-    samples: dict[str, Any] = {"integer": 1, "array": ["a"], "object": {"dateTime": "now"}}
-    given = {
-        p.name: samples.get(p.schema.get("type", ""), "x")
-        for p in tool.operation.parameters
-        if p.required
-    }
+    given = {p.name: _sample(p.schema) for p in tool.operation.parameters if p.required}
     tool.check(given)
     request = build(tool.source, tool.operation, given)
     assert request.target.startswith("/")
@@ -63,7 +67,12 @@ def test_names_fit_every_framework(tool: Tool) -> None:
 
 def test_a_provider_that_is_not_there_has_no_tools() -> None:
     """No demo without its issuer."""
-    assert {ts.name for ts in toolsets(profiles({}))} == {"github", "google"}
+    assert {ts.name for ts in toolsets(profiles({}))} == {
+        "github",
+        "google",
+        "huggingface",
+        "slack",
+    }
 
 
 def test_an_operation_off_the_profile_is_left_out() -> None:

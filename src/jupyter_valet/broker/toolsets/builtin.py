@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from .demo import demo
 from .github import GITHUB
 from .google import GOOGLE
+from .huggingface import HUGGINGFACE
 from .model import Toolset
+from .slack import SLACK
 
 if TYPE_CHECKING:
     from ..oauth import Profile
+
+CURATED = (GITHUB, GOOGLE, HUGGINGFACE, SLACK)
 
 
 def toolsets(profiles: Mapping[str, Profile]) -> tuple[Toolset, ...]:
@@ -21,7 +25,7 @@ def toolsets(profiles: Mapping[str, Profile]) -> tuple[Toolset, ...]:
     An operation on a host that its provider's profile does not name is left out: the credential
     goes to the profile's origins and nowhere else (L4).
     """
-    known = [toolset for toolset in (GITHUB, GOOGLE) if toolset.provider in profiles]
+    known = [toolset for toolset in CURATED if toolset.provider in profiles]
     if "demo" in profiles:
         known.append(demo(profiles["demo"].origins[0]))
     return tuple(_within(toolset, profiles[toolset.provider]) for toolset in known)

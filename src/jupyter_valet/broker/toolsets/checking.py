@@ -88,7 +88,8 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
     The API checks the rest itself, so a document's odd schema does not make its tool unusable.
     """
     try:
-        return jsonschema_rs.validator_for(dict(schema))
-    except ValueError:
+        return jsonschema_rs.validator_for(dict(schema), offline=True)
+    except (ValueError, jsonschema_rs.ReferencingError):
         names = dict.fromkeys(schema["properties"], True)
-        return jsonschema_rs.validator_for({**schema, "properties": names, "$defs": {}})
+        known = {**schema, "properties": names, "$defs": {}}
+        return jsonschema_rs.validator_for(known, offline=True)

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 Access = Literal["read", "write"]
-Listing = Literal["auto", "all", "none"]
+Listing = Literal["auto", "connected", "all", "none"]
 Method = Literal["GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE"]
 Where = Literal["path", "query", "querystring", "header", "cookie", "body", "media_type"]
 Style = Literal[
@@ -210,8 +210,9 @@ class Toolset:
     `headers` are fixed request headers of the API. `granted_header` and `accepted_header` name the
     response headers by which an API that knows no RFC 6750 challenge tells which scopes the token
     has and which would do (GitHub). `listing` says whether clients are shown all of its tools,
-    none (search finds them), or all unless they are many. `verdict` names the member of an answer
-    that is false when a call failed in spite of its status (Slack).
+    none (search finds them), all unless they are many, or that as soon as there is a connection.
+    `verdict` names the member of an answer that is false when a call failed in spite of its status
+    (Slack).
     """
 
     name: str
