@@ -20,7 +20,7 @@ from aiohttp import web
 from local_server import LocalServer
 
 from jupyter_valet.broker.egress.origin import Origin
-from jupyter_valet.broker.oauth import OAuthApp, Profile, Revocation, profiles
+from jupyter_valet.broker.oauth import DeviceFlow, OAuthApp, Profile, Revocation, profiles
 from jupyter_valet.broker.secret import Secret
 
 CLIENT_ID = "Ov23liTestClient"
@@ -45,10 +45,17 @@ class GitHubShaped(LocalServer):
         self.codes: dict[str, _Code] = {}
         self.tokens: dict[str, dict[str, object]] = {}
         self.accepts: list[str] = []
+        self.device_flow = True
+        """Whether the app's settings allow the device flow [apps, "Device flow"]."""
+        self.device_codes: dict[str, list[str]] = {}
+        """Scopes by device code."""
+        self.polls: list[str] = []
+        """The errors that the next polls get; then the tokens."""
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/login/oauth/authorize", self.authorize)
         app.router.add_post("/login/oauth/access_token", self.access_token)
+        app.router.add_post("/login/device/code", self.device_code)
         app.router.add_get("/user", self.identity)
         app.router.add_delete("/applications/{client_id}/grant", self.delete_grant)
 
@@ -65,6 +72,7 @@ class GitHubShaped(LocalServer):
             revocation=Revocation(
                 real.revocation.style, f"{self.url}/applications/{{client_id}}/grant"
             ),
+            device=DeviceFlow(endpoint=f"{self.url}/login/device/code"),
             origins=(Origin.parse(self.url),),
             loopback=True,
         )
@@ -107,7 +115,36 @@ class GitHubShaped(LocalServer):
             text=urlencode(answer), content_type="application/x-www-form-urlencoded"
         )
 
+    async def device_code(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        assert form.get("client_id") == CLIENT_ID
+        if not self.device_flow:
+            return web.json_response(_error("device_flow_disabled"))
+        code = secrets.token_hex(20)
+        self.device_codes[code] = str(form.get("scope", "")).split(" ")
+        answer = {
+            "device_code": code,
+            "user_code": "WDJB-MJHT",
+            "verification_uri": f"{self.url}/login/device",
+            "expires_in": 900,
+            "interval": 5,
+        }
+        return web.json_response(answer)
+
+    def _poll(self, form: dict[str, str]) -> dict[str, object]:
+        # [apps] "the client secret is not needed"; the errors come with status 200, and `slow_down`
+        # with the new interval.
+        if self.polls:
+            error = self.polls.pop(0)
+            return {**_error(error), **({"interval": 10} if error == "slow_down" else {})}
+        scopes = _normalized(self.device_codes.pop(form["device_code"]))
+        token = "gho_" + secrets.token_hex(18)
+        self.tokens[token] = self.user
+        return {"access_token": token, "scope": ",".join(scopes), "token_type": "bearer"}
+
     def _token_answer(self, form: dict[str, str]) -> dict[str, object]:
+        if form.get("grant_type") == "urn:ietf:params:oauth:grant-type:device_code":
+            return self._poll(form)
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return _error("incorrect_client_credentials")
         if form.get("redirect_uri") != REDIRECT_URI:

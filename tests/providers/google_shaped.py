@@ -3,6 +3,7 @@
 [web]       developers.google.com/identity/protocols/oauth2/web-server
 [granular]  developers.google.com/identity/protocols/oauth2/resources/granular-permissions
 [expiry]    developers.google.com/identity/protocols/oauth2#expiration
+[device]    developers.google.com/identity/protocols/oauth2/limited-input-device
 [oidc]      developers.google.com/identity/openid-connect/openid-connect
 """
 
@@ -50,10 +51,14 @@ class GoogleShaped(LocalServer):
         self.refreshes = 0
         self.revoked: list[str] = []
         self.asked: dict[str, str] = {}
+        self.device_scopes: set[str] = set()
+        self.polls: list[str] = []
+        """The errors that the next polls get; then the tokens."""
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/o/oauth2/v2/auth", self.authorize)
         app.router.add_post("/token", self.token)
+        app.router.add_post("/device/code", self.device_code)
         app.router.add_post("/revoke", self.revoke)
         app.router.add_get("/v1/userinfo", self.userinfo)
 
@@ -67,6 +72,7 @@ class GoogleShaped(LocalServer):
             token_endpoint=f"{self.url}/token",
             revocation_endpoint=f"{self.url}/revoke",
             userinfo_endpoint=f"{self.url}/v1/userinfo",
+            device=replace(profiles({})["google"].device, endpoint=f"{self.url}/device/code"),
             origins=(Origin.parse(self.url),),
             loopback=True,
         )
@@ -98,10 +104,37 @@ class GoogleShaped(LocalServer):
         answer = {"state": query["state"], "code": code, "scope": _long(granted)}
         raise web.HTTPFound(f"{REDIRECT_URI}?{urlencode(answer)}")
 
+    async def device_code(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        self.device_scopes = set(str(form["scope"]).split())
+        # [device] "Step 2": the draft's name for the address, and no `…_complete`.
+        answer = {
+            "device_code": "4/" + secrets.token_urlsafe(20),
+            "user_code": "GQVQ-JKEC",
+            "verification_url": f"{self.url}/device",
+            "expires_in": 1800,
+            "interval": 5,
+        }
+        return web.json_response(answer)
+
+    def _poll(self) -> web.Response:
+        # [device] "Step 6": 428 while the person has not answered, 403 when asked too often.
+        if self.polls:
+            error = self.polls.pop(0)
+            return _error(error, status=428 if error == "authorization_pending" else 403)
+        sub = self.account["sub"]
+        grant = self.grants.setdefault(sub, _Grant())
+        answer = self._answer(sub, self.device_scopes)
+        answer["refresh_token"] = "1//" + secrets.token_urlsafe(30)
+        grant.refresh_tokens.add(str(answer["refresh_token"]))
+        return web.json_response(answer)
+
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return _error("invalid_client", status=401)
+        if form.get("grant_type") == "urn:ietf:params:oauth:grant-type:device_code":
+            return self._poll()
         if form.get("grant_type") == "refresh_token":
             return self._refresh(str(form["refresh_token"]))
         return self._redeem({name: str(value) for name, value in form.items()})
