@@ -170,6 +170,28 @@ def test_a_write_of_an_added_api_waits_for_approval(
     assert [method for method, *_ in api.seen if method == "POST"] == []
 
 
+def test_an_approval_for_good_is_not_for_what_another_document_calls_the_same(
+    broker: BrokerProcess, kernel: Kernel, api: Any
+) -> None:
+    """The tool's name is the notebook's; what the person saw was one document's write."""
+    found = document(api.url, keyed=False)
+    valet.add_api(found, name="open")
+    transaction, key, state = asked(kernel.call_tool("open_add_station", {}))
+    Person().approve(broker, transaction)
+    accepted = {key: {"action": "accept"}}
+    again = kernel.call_tool("open_add_station", {}, inputResponses=accepted, requestState=state)
+    approval, key, state = asked(again)
+    Person().press(broker, "allow", approval, choice="notebook")
+    assert not finish(kernel, "open_add_station", {}, key, state).get("isError")
+    valet.add_api(found, name="open")  # the cell is run again
+    assert "result" in kernel.call_tool("open_add_station", {})[1]
+    assert [method for method, *_ in api.seen].count("POST") == 2
+    found["paths"]["/everything"] = {"delete": found["paths"]["/stations"].pop("post")}
+    valet.add_api(found, name="open")
+    approval, _, _ = asked(kernel.call_tool("open_add_station", {}))
+    assert Person().open(broker, approval)["preview"]["path"] == "/everything"
+
+
 def test_another_notebook_does_not_see_what_this_one_added(
     broker: BrokerProcess, kernel: Kernel, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,11 @@ def shows(toolset: Toolset, few: int, connected: frozenset[str] = frozenset()) -
 
 
 class Apis:
-    """The operations of toolsets, run with the caller's connection."""
+    """The operations of toolsets, run with the caller's connection.
+
+    `mark` tells a document of a notebook's own from others of its name: the notebook names its
+    tools, so an approval holds for a tool of this very document (`Use.tool`).
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Apis:
         profiles: Mapping[str, Profile],
         *,
         few: int = FEW,
+        mark: str = "",
     ) -> None:
         sets = [
             (toolset, [Tool(toolset, one) for one in toolset.operations]) for toolset in toolsets
@@ -53,6 +58,7 @@ class Apis:
         self._listed: dict[frozenset[str], tuple[Tool, ...]] = {}
         self._authorized = authorized
         self._profiles = profiles
+        self._mark = f"@{mark}" if mark else ""
 
     def find(self, caller: Caller, name: str) -> Tool | None:
         """Return the tool of that name, or None."""
@@ -98,7 +104,7 @@ class Apis:
         request = build(tool.source, tool.operation, call.arguments)
         asker = f"The tool {tool.toolset}.{tool.short_name}"
         use = Use(
-            tool.name,
+            tool.name + self._mark,
             asker,
             request,
             tool.access,

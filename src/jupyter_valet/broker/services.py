@@ -178,7 +178,7 @@ async def build(
                 audit,
                 known,
                 Path(start.state_dir) / "toolsets",
-                lambda toolset: Apis([toolset], authorized, known),
+                lambda toolset, mark: Apis([toolset], authorized, known, mark=mark),
                 sets,
                 (*start.mcp_servers, TOOLSET),
             )

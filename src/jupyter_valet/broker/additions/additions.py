@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 READY_SECONDS = 3.0
 """How long somebody who asks for a list waits for APIs that are still being loaded."""
 
-Offer = Callable[[Toolset], Source]
-"""Makes the source of one toolset's tools."""
+Offer = Callable[[Toolset, str], Source]
+"""Makes the source of one toolset's tools, with what marks the document that a notebook named."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class Additions:
                 accepted_header=known.accepted_header,
             )
             reachable = replace(reachable, toolset=toolset)
-        return _Held(added, reachable, self._offer(reachable.toolset))
+        return _Held(added, reachable, self._offer(reachable.toolset, added.mark))
 
     def _hold(self, held: _Held) -> None:
         self._held[held.added.id] = held
