@@ -15,7 +15,8 @@ Methods (params -> result)::
     capability.revoke    {"kernel_id"}                             -> {}
     page.open        {"transaction", "principal", "origin", "nonce"?} -> PageFacts
     page.save        {"transaction", "principal"?, "origin", "form"}  -> PageFacts (the next page)
-    page.approve     {"transaction", "principal", "origin", "nonce"}  -> {"location", "binding"}
+    page.approve     {"transaction", "principal", "origin", "nonce"}  -> {"location", "binding",
+                                                                        "again"?: the page again}
     page.code        {"transaction", "principal", "nonce"}         -> {}   sign in by a code
     page.decline     {"transaction", "principal", "nonce"}         -> {}
     page.accept      {"transaction", "principal", "nonce", "choices"} -> {}   a low level, ticked

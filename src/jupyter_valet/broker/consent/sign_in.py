@@ -53,7 +53,7 @@ class SignIn:
         """Begin at the provider: only now do `state`, PKCE and the browser binding exist (BP-06).
 
         Returns where to send the browser and the value of the binding cookie; neither, when there
-        is nowhere to go. Raises `ValetError`,
+        is nowhere to go, or something to be typed on the page first ("again"). Raises `ValetError`,
         also ("level_not_accepted") for a level that the person was to agree to first.
         """
         transaction = self.desk.pressed(params)
@@ -72,9 +72,10 @@ class SignIn:
         redirect = redirect_uri(params["origin"], profile.name)
         app = await self.desk.connections.obtain_app(profile, redirect)
         if app is None:
-            if transaction.by_code:  # then the page asks for the app that this way takes
-                self.desk.change(transaction, Transaction.choosing_browser)
-            raise ValetError("page_out_of_date")
+            if not transaction.by_code:
+                raise ValetError("page_out_of_date")
+            self.desk.change(transaction, Transaction.choosing_browser)
+            return {"location": "", "binding": "", "again": True}  # the page asks for the app
         url, pending = await self.oauth.begin(
             profile,
             app,

@@ -85,7 +85,8 @@ class Approve(_Pressed):
         )
         location = str(reply["location"])
         if not location:  # nobody else is asked
-            return self.see_other(PAGE_DONE, transaction)
+            then = PAGE_CONNECT if reply.get("again") else PAGE_DONE
+            return self.see_other(then, transaction)
         if not may_open(location):
             raise ValetError("sign_in_failed", provider="the provider", what="its address is unfit")
         if reply["binding"]:  # a page of an upstream server is not a sign-in of ours
