@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import bpe_openai
 from figures import median, ratio
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "providers"))
@@ -33,7 +33,6 @@ HITS = 5
 ROUNDS = 7
 
 Question = tuple[str, frozenset[str]]
-_encoding = bpe_openai.get_encoding("o200k_base")
 
 
 def questions() -> list[Question]:
@@ -94,9 +93,17 @@ def _list_tokens() -> int:
     return tokens({"tools": shown})
 
 
+@cache
+def _encoding() -> Any:
+    # Imported where it is used: it reads its tables with a function that Python has deprecated.
+    import bpe_openai
+
+    return bpe_openai.get_encoding("o200k_base")
+
+
 def tokens(data: Any) -> int:
     """Count the tokens of `data` as JSON."""
-    return len(_encoding.encode(json.dumps(data, ensure_ascii=False, separators=(",", ":"))))
+    return len(_encoding().encode(json.dumps(data, ensure_ascii=False, separators=(",", ":"))))
 
 
 def _plain(name: str, value: float, goal: str, unit: str = "") -> dict[str, Any]:

@@ -145,6 +145,8 @@ VERBS: Mapping[str, Action] = {
 }
 """What is done by a verb with which a request begins, or an operation's name."""
 
+READS: tuple[Action, ...] = ("list", "get")
+
 QUESTIONS = _set("which what who whom whose how is are has have did does do when where why")
 """A sentence that begins so wants to know something, and changes nothing."""
 

@@ -12,12 +12,15 @@ from .meanings import (
     MINE,
     PREPOSITIONS,
     QUESTIONS,
+    READS,
     STOP,
     SYNONYMS,
     VERBS,
     Action,
 )
 from .words import spoken, stem
+
+_STATE = 0.5
 
 MOST_WORDS = 40
 """Words of a question that are read."""
@@ -51,7 +54,11 @@ class Question:
         words = spoken(text)[:MOST_WORDS]
         action, reads = _wanted(words)
         skipped = 1 if action is not None or reads else 0
-        return cls(_asked(words, skipped), action, reads, not MINE.isdisjoint(words))
+        own = not MINE.isdisjoint(words)
+        asked = _asked(words, skipped, reading=bool(reads))
+        if own and not asked:  # "Who am I?"
+            asked = _asked(["user", "authenticated"], 0, reading=True)
+        return cls(asked, action, reads, own)
 
 
 def _wanted(words: list[str]) -> tuple[Action | None, bool | None]:
@@ -59,21 +66,25 @@ def _wanted(words: list[str]) -> tuple[Action | None, bool | None]:
         return None, None
     first, rest = words[0], words[1:]
     if first in QUESTIONS:
-        return ("get" if first == "how" else None), True
+        return ("list" if _plural(rest) else None), True
     if first in VERBS:
         action = VERBS[first]
         return action, action in ("list", "get")
     if rest and rest[0] in DETERMINERS:
         return "write", False
-    return None, True if _plural(words) else None
+    return ("list", True) if _plural(words) else (None, None)
 
 
 def _plural(words: list[str]) -> bool:
-    return any(word.endswith("s") and not word.endswith("ss") for word in words[:3])
+    said = [word for word in words if word not in STOP][:3]
+    return any(word.endswith("s") and not word.endswith("ss") for word in said)
 
 
-def _asked(words: list[str], skipped: int) -> tuple[Term, ...]:
-    """Return the terms of the question, each once."""
+def _asked(words: list[str], skipped: int, *, reading: bool) -> tuple[Term, ...]:
+    """Return the terms of the question, each once.
+
+    A verb in a question that only wants to know something is a state: "Which ones are open?"
+    """
     asked: dict[str, Term] = {}
     about = True
     for position, word in enumerate(words):
@@ -84,10 +95,14 @@ def _asked(words: list[str], skipped: int) -> tuple[Term, ...]:
                 asked[stem(one)] = Term(
                     stem(one),
                     tuple(stem(other) for other in _others(one)),
-                    1.0 / len(whole) ** 0.5,
+                    _weight(one, reading=reading) / len(whole) ** 0.5,
                     about and position >= skipped,
                 )
     return tuple(asked.values())
+
+
+def _weight(word: str, *, reading: bool) -> float:
+    return _STATE if reading and VERBS.get(word, "get") not in READS else 1.0
 
 
 def _others(word: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from .index import ACTED_ON, Index
-from .meanings import Action
+from .meanings import READS, Action
 from .question import Question, Term
 
 _SATURATION = 1.2
@@ -23,7 +23,6 @@ _RIGHT, _KIND, _WRONG = 1.7, 1.5, 0.65
 
 _OWN, _NOT_OWN = 1.4, 0.75
 _NONE: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
-_READS = ("list", "get")
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,15 @@ class Found:
 def search(indexes: Sequence[Index], text: str, limit: int) -> list[Found]:
     """Return at most `limit` tools, the best first; equal ones in the order of their names."""
     question = Question.of(text)
-    found: list[Found] = []
+    named = text.strip().lower()
+    found = [Found(named, math.inf) for index in indexes if named in index.names]
     for index, scores in zip(indexes, _scores(indexes, question), strict=True):
         for number, score in scores.items():
+            if index.names[number] == named:
+                continue
             factor = _factor(index.actions[number], index.own[number], question)
-            found.append(Found(index.names[number], score * factor))
-    return nsmallest(limit, found, key=lambda one: (-round(one.score, 6), len(one.name), one.name))
+            found.append(Found(index.names[number], round(score * factor, 6)))
+    return nsmallest(limit, found, key=lambda one: (-one.score, len(one.name), one.name))
 
 
 def _scores(indexes: Sequence[Index], question: Question) -> list[dict[int, float]]:
@@ -89,7 +91,7 @@ def _factor(action: Action, own: bool, question: Question) -> float:
     if question.action == action != "write":
         factor *= _RIGHT
     elif question.reads is not None:
-        factor *= _KIND if question.reads == (action in _READS) else _WRONG
+        factor *= _KIND if question.reads == (action in READS) else _WRONG
     if question.own:
         return factor * (_OWN if own else 1.0)
     return factor * (_NOT_OWN if own else 1.0)
