@@ -25,7 +25,7 @@ from signing_in import (
     sign_in_link,
 )
 
-from jupyter_valet.cli.demo import NOTEBOOK, copy_quickstart
+from jupyter_valet.cli.demo import NOTEBOOK, copy_notebooks
 
 BUILD = REPOSITORY / "build" / "demo"
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _run(home: Path, folder: Path) -> None:
-    copy_quickstart(home / "work")
+    copy_notebooks(home / "work")
     with (
         jupyter(home) as server,
         chromium() as browser,

@@ -95,4 +95,6 @@ def test_the_traceback_is_for_the_person(world):
     kernel, client = world
     _, body = kernel.call_tool("notebook_broken", {})
     assert "row 17" not in json.dumps(body)
-    assert "row 17 of patients.csv" in output(client, "%valet errors")
+    shown = output(client, "%valet errors")
+    assert "row 17 of patients.csv" in shown
+    assert "desk.py" not in shown  # it begins with their own code

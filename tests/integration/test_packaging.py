@@ -57,8 +57,10 @@ def test_the_installed_command_says_its_version(server_python: Path) -> None:
     assert run(script, "--version").startswith("0.")
 
 
-def test_the_installed_quickstart_is_found(server_python: Path) -> None:
-    code = "from jupyter_valet.cli.demo import quickstart; print(quickstart())"
-    found = Path(run(server_python, "-c", code).strip())
-    assert found.is_relative_to(server_python.parents[1])
-    assert found.exists()
+def test_the_installed_notebooks_are_found(server_python: Path) -> None:
+    code = (
+        "from jupyter_valet.cli import demo; print(*map(demo.shipped, demo.NOTEBOOKS), sep='\\n')"
+    )
+    for line in run(server_python, "-c", code).splitlines():
+        assert Path(line).is_relative_to(server_python.parents[1])
+        assert Path(line).exists()

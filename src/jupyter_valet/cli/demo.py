@@ -11,6 +11,9 @@ from importlib import resources
 from pathlib import Path
 
 NOTEBOOK = "quickstart.ipynb"
+"""The one that is opened."""
+
+NOTEBOOKS = (NOTEBOOK, "your-api.ipynb", "tools-in-the-notebook.ipynb")
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,33 +25,34 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--folder",
         type=Path,
         default=Path("valet-demo"),
-        help="where the notebook is copied to; a copy that is there stays (default: %(default)s)",
+        help="where the notebooks are copied to; a copy that is there stays (default: %(default)s)",
     )
     command.add_argument("jupyter", nargs="*", help="arguments for JupyterLab, after --")
     command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Copy the notebook and start JupyterLab on it."""
+    """Copy the notebooks and start JupyterLab on it."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise ModuleNotFoundError(name="jupyterlab")
-    notebook = copy_quickstart(arguments.folder)
+    notebook = copy_notebooks(arguments.folder)
     return subprocess.call(command(notebook, arguments.jupyter))
 
 
-def copy_quickstart(folder: Path) -> Path:
-    """Put the quickstart into `folder` unless there is one; return its path."""
+def copy_notebooks(folder: Path) -> Path:
+    """Put the notebooks into `folder` unless they are there; return the quickstart's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / NOTEBOOK
-    if not target.exists():
-        shutil.copyfile(quickstart(), target)
-    return target.resolve()
+    for name in NOTEBOOKS:
+        target = folder / name
+        if not target.exists():
+            shutil.copyfile(shipped(name), target)
+    return (folder / NOTEBOOK).resolve()
 
 
-def quickstart() -> Path:
-    """Return the shipped notebook: in the wheel it is beside the demo, in a clone in notebooks/."""
-    shipped = Path(str(resources.files("jupyter_valet.demo") / NOTEBOOK))
-    return shipped if shipped.exists() else Path(__file__).parents[3] / "notebooks" / NOTEBOOK
+def shipped(name: str) -> Path:
+    """Return a shipped notebook: in the wheel it is beside the demo, in a clone in notebooks/."""
+    found = Path(str(resources.files("jupyter_valet.demo") / name))
+    return found if found.exists() else Path(__file__).parents[3] / "notebooks" / name
 
 
 def command(notebook: Path, more: list[str]) -> list[str]:

@@ -38,8 +38,8 @@ class Added:
         view = self.view
         hosts = ", ".join(host.partition("://")[2] for host in view.hosts[:_SHOWN])
         lines = [
-            f"tools.{view.name}: {one_line(view.title, 80)}, {view.reads} that read and "
-            f"{view.writes} that write, at {hosts}.",
+            f"tools.{view.name}: {one_line(view.title, 80)}, at {hosts}. "
+            f"Its tools: {view.reads} that read and {view.writes} that write.",
             f"Used with the connections of {view.provider_title} (%connect {view.provider}).",
             *(one_line(note, 200) for note in view.notes[:_SHOWN]),
         ]

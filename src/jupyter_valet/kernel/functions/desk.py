@@ -29,6 +29,7 @@ _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 _REFUSALS = ("bad_function", "unknown_provider", "bad_request")
 _MOST_FAILURES = 20
+_HERE = os.path.dirname(__file__)  # noqa: PTH120 - a prefix of code objects' file names
 _PROGRESS_SECONDS = 0.2
 """Reports of progress that come faster than this are dropped: only the latest matters."""
 
@@ -155,8 +156,11 @@ class Desk:
         self._report(id, report)
 
     def failed(self, name: str, error: BaseException) -> None:
-        """Keep a traceback for the person."""
-        lines = traceback.format_exception(error)
+        """Keep a traceback for the person, from their own code on."""
+        found = error.__traceback__
+        while found and found.tb_next and found.tb_frame.f_code.co_filename.startswith(_HERE):
+            found = found.tb_next
+        lines = traceback.format_exception(type(error), error, found)
         self.failures.append(Failure(name, time.time(), "".join(lines)))
 
 
