@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from broker_process import ORIGIN, BrokerProcess, Kernel
@@ -190,6 +192,41 @@ def test_an_approval_for_good_is_not_for_what_another_document_calls_the_same(
     valet.add_api(found, name="open")
     approval, _, _ = asked(kernel.call_tool("open_add_station", {}))
     assert Person().open(broker, approval)["preview"]["path"] == "/everything"
+
+
+def asked_of(kernel: Kernel, method: str, path: str, said: Any = None) -> dict[str, Any]:
+    """Return what the listener answers."""
+    request = Request(
+        f"http://127.0.0.1:{kernel.port}{path}",
+        data=None if said is None else json.dumps(said).encode(),
+        headers={"Authorization": f"Bearer {kernel.token}"},
+        method=method,
+    )
+    try:
+        with urlopen(request, timeout=20) as reply:
+            return dict(json.load(reply))
+    except HTTPError as refused:
+        return dict(json.load(refused))
+
+
+def test_the_provider_of_a_document_is_nothing_to_another_person(
+    broker: BrokerProcess, kernel: Kernel, api: Any
+) -> None:
+    """Neither to see nor to use, nor to put a server of theirs in its place."""
+    valet.add_api(document(api.url, keyed=True), name="survey")
+    name = asked_of(kernel, "GET", "/toolsets")["toolsets"][0]["provider"]
+    assert asked_of(kernel, "GET", f"/egress/{name}")["origins"] == [api.url]
+    joe = broker.kernel("k2", principal="joe")
+    place = api.url.replace("://", "/")
+    for method, path, said in (
+        ("GET", f"/egress/{name}", None),
+        ("GET", f"/egress/{name}/{place}/keyed/stations", None),
+        ("POST", "/connect", {"provider": name, "scopes": [], "new_account": False}),
+    ):
+        assert asked_of(joe, method, path, said)["error"]["code"] == "unknown_provider", path
+    server = {"name": name, "url": "https://thief.example/mcp"}
+    assert "is taken" in asked_of(joe, "POST", "/toolsets/servers", server)["error"]["message"]
+    assert asked_of(kernel, "GET", f"/egress/{name}")["origins"] == [api.url]
 
 
 def test_another_notebook_does_not_see_what_this_one_added(

@@ -83,10 +83,10 @@ class Forward:
             if not self._under_way[kernel]:
                 del self._under_way[kernel]
 
-    def profile(self, name: str) -> Profile:
-        """Return the provider of that name. Raises `ValetError`."""
+    def profile(self, caller: Caller, name: str) -> Profile:
+        """Return the provider of that name, if its person may know of it. Raises `ValetError`."""
         profile = self.profiles.get(name)
-        if profile is None:
+        if profile is None or not profile.visible_to(caller.principal):
             raise ValetError("unknown_provider", provider=name)
         return profile
 
@@ -107,10 +107,10 @@ class _Exchange:
         """Do all of it. Raises `ValetError`, `Asked` and `ClientGone`."""
         raw_path = self._scope["raw_path"].decode("latin-1")
         if (name := facts_of(raw_path)) is not None:
-            await self.answer.tell(self._parts.profile(name))
+            await self.answer.tell(self._parts.profile(self._caller, name))
             return
         wanted = address(raw_path, self._scope["query_string"].decode("latin-1"))
-        profile = self._parts.profile(wanted.provider)
+        profile = self._parts.profile(self._caller, wanted.provider)
         if wanted.origin not in profile.origins:
             raise ValetError("foreign_host", host=wanted.origin.host, provider=profile.title)
         headers = outgoing(self._scope["headers"])

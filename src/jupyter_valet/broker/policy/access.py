@@ -105,6 +105,8 @@ class Access:
         )
 
     def _found(self, caller: Caller, profile: Profile, use: Use) -> tuple[Connection, Grant]:
+        if not profile.visible_to(caller.principal):
+            raise ValetError("unknown_provider", provider=profile.name)
         enough = self._policy.usable(caller)
         decision = decide.decide(
             caller,

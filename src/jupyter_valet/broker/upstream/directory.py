@@ -79,6 +79,8 @@ class Directory:
                 raise ValetError(
                     "bad_request", what=f"the MCP server name {name} is taken, by {other}"
                 )
+        if name in self._profiles:  # of an API that was added since
+            raise ValetError("bad_request", what=f"the MCP server name {name} is taken")
         return settings.server(name, entry)
 
     def _remember(self, server: Server) -> None:
