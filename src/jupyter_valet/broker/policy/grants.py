@@ -30,6 +30,7 @@ class Grants:
         self._clock = clock
         self._version = -1
         self._stored: dict[str, Grant] = {}
+        self._by_subject: dict[Subject, list[Grant]] = {}
         self._runs: dict[str, Grant] = {}
         self._ended: dict[str, float] = {}
 
@@ -38,8 +39,8 @@ class Grants:
     def of(self, caller: Caller) -> list[Grant]:
         """Return the grants of the caller's notebook, and of this run of its kernel."""
         self._refresh()
-        subjects = (Subject.of(caller), Subject.run_of(caller))
-        return [grant for grant in self._all() if grant.subject in subjects]
+        run = [g for g in self._runs.values() if g.subject == Subject.run_of(caller)]
+        return [*run, *self._by_subject.get(Subject.of(caller), ())]
 
     def of_connection(self, principal: str, connection: str) -> list[Grant]:
         """Return every grant of the person for one connection."""
@@ -137,6 +138,9 @@ class Grants:
         version = self._vault.data_version()
         if version != self._version:
             self._stored = {r.id: Grant.from_record(r) for r in self._vault.list(KIND)}
+            self._by_subject = {}
+            for grant in self._stored.values():
+                self._by_subject.setdefault(grant.subject, []).append(grant)
             self._version = version
 
     def _note(self, action: str, grant: Grant, why: str = "") -> None:
