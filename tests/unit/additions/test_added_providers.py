@@ -86,6 +86,9 @@ def test_a_provider_of_a_documents_own_never_calls_what_the_known_one_never_call
     made = chosen(document("api.github.com"), scheme="way")
     assert made.name != "github"
     assert set(known.denied) <= set(made.denied)
+    slack = chosen(document("slack.com"), scheme="way")
+    assert slack.gets_may_write == set(slack.origins)
+    assert slack.reads == profiles({}, "")["slack"].reads
 
 
 def test_a_name_is_the_same_after_the_vault_has_sorted_what_it_keeps() -> None:

@@ -14,8 +14,8 @@ from jupyter_valet.broker.forward.address import address, facts_of
 from jupyter_valet.broker.forward.headers import incoming, outgoing
 from jupyter_valet.broker.forward.limits import ForwardLimits
 from jupyter_valet.broker.forward.misdirected import Misdirected
-from jupyter_valet.broker.forward.reading import access_of
 from jupyter_valet.broker.oauth.providers import BUILT_IN
+from jupyter_valet.broker.policy.reading import access_of
 from jupyter_valet.wire import capability, egress
 from jupyter_valet.wire.errors import ValetError
 

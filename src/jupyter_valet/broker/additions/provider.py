@@ -63,16 +63,29 @@ def choose(
         for profile in held.values():
             if origin in profile.origins and not (profile.open or profile.name in by_name):
                 return Chosen(profile, {})
-    denied = [rule for p in held.values() if origin in p.origins for rule in p.denied]
-    return new(compiled, scheme, principal, denied)
+    there = [profile for profile in held.values() if origin in profile.origins]
+    return new(compiled, scheme, principal, _known_of(origin, there))
+
+
+def _known_of(origin: Origin, there: Iterable[Profile]) -> dict[str, list[str]]:
+    """Return the settings by which a second provider at a host is no way around the first."""
+    known: dict[str, dict[str, None]] = {"denied": {}, "reads": {}, "gets_may_write": {}}
+    for profile in there:
+        known["denied"] |= dict.fromkeys(profile.denied)
+        known["reads"] |= dict.fromkeys(profile.reads)
+        known["gets_may_write"] |= dict.fromkeys(map(str, profile.gets_may_write & {origin}))
+    return {name: [*found] for name, found in known.items() if found}
 
 
 def new(
-    compiled: Compiled, wanted: str = "", principal: str = "", denied: Iterable[str] = ()
+    compiled: Compiled,
+    wanted: str = "",
+    principal: str = "",
+    known: Mapping[str, list[str]] | None = None,
 ) -> Chosen:
     """Return a provider for `principal` alone, for an API of a host that nobody knows yet.
 
-    `denied` are endpoints that are known all the same, and never called (R112).
+    `known` is what is known of the host all the same, as settings.
     """
     host = str(compiled.toolset.origin)
     usable = [s for s in compiled.schemes if _settings(s, host) is not None]
@@ -85,7 +98,7 @@ def new(
     if usable:
         best = min(usable, key=lambda s: (_RANKS.get(s.kind, _WORST), s.name))
         settings = _settings(best, host) or settings
-        settings |= {"denied": found} if (found := list(dict.fromkeys(denied))) else {}
+        settings |= known or {}
     return Chosen(made(settings, principal), settings)
 
 

@@ -24,13 +24,13 @@ from ..guarded_http import OWN_PACE
 from ..kernels import Caller
 from ..oauth import Profile
 from ..policy.access import Use
+from ..policy.reading import access_of
 from .address import Address, address, facts_of
 from .answering import Answering
 from .headers import outgoing
 from .limits import ForwardLimits
 from .misdirected import Misdirected
 from .questions import Asked, Questions
-from .reading import access_of
 from .upload import ClientGone, Upload
 
 logger = logging.getLogger(__name__)

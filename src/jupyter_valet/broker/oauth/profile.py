@@ -115,6 +115,8 @@ class Profile:
     reads: tuple[str, ...] = ()
     """Endpoints that only read although they are asked with another method than GET: rules of the
     form `METHOD /path`, where `*` stands for a part of one segment."""
+    gets_may_write: frozenset[Origin] = frozenset()
+    """API hosts that take a write as a GET, too: of all methods only `reads` read there."""
     probe_path: str = ""
     """Where besides the well-known paths an API host is asked whether it echoes a credential."""
     accepts_reflection: frozenset[Origin] = frozenset()

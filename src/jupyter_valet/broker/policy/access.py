@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from ...wire.errors import ValetError
@@ -17,6 +17,7 @@ from .grant import Grant
 from .limits import exceeded
 from .policy import Policy
 from .preview import preview
+from .reading import access_of, may_be_another
 
 if TYPE_CHECKING:
     from ..connections import Connection, Connections
@@ -68,6 +69,7 @@ class Access:
         person can give, `ValetError` for what the grant does not allow ("limit_reached"), and for
         what nobody may ask for ("endpoint_denied").
         """
+        use = judged(profile, use)
         connection, grant = self._found(caller, profile, use)
         self._check_limits(caller, profile, use, connection, grant)
         if use.access == "write" and not grant.may_write(use.tool):
@@ -206,6 +208,16 @@ class Access:
         asked = self._connections.scopes_to_ask(caller.principal, profile, scopes)
         kind = _KINDS[profile.kind]
         return NeedsAuthorization(profile.name, asked, _reason(use, why), missing, kind)
+
+
+def judged(profile: Profile, use: Use) -> Use:
+    """Return `use` as a write if it is a GET that may be one there.
+
+    Whoever wrote the request, or the document that it comes of, may not know.
+    """
+    if use.access == "read" and may_be_another(profile, use.request):
+        return replace(use, access=access_of(profile, use.request))
+    return use
 
 
 def _wanted(profile: Profile, use: Use) -> decide.Wanted:

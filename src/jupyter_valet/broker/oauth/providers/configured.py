@@ -35,6 +35,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "accepts_reflection": settings.origins,
     "denied": settings.rules,
     "reads": settings.reads,
+    "gets_may_write": settings.origins,
 }
 """What every provider may set."""
 
@@ -149,6 +150,7 @@ def _shared(name: str, origins: tuple[Origin, ...], read: dict[str, Any]) -> dic
         "accepts_reflection": frozenset(read.get("accepts_reflection", ())),
         "denied": read.get("denied", ()),
         "reads": read.get("reads", ()),
+        "gets_may_write": frozenset(read.get("gets_may_write", ())),
         "configured": True,
     }
 

@@ -47,7 +47,8 @@ _DENIED = (
     "* /oauth/**",
 )
 
-# docs.slack.dev/reference/methods: what its own libraries post although it only reads.
+# docs.slack.dev/reference/methods: each may be posted or got ("Using the Web API"), with its
+# arguments in the query, so a GET tells nothing. These only read.
 _READS = (
     "POST /api/auth.test",
     "POST /api/bookmarks.list",
@@ -90,6 +91,7 @@ SLACK = Profile(
     identity=Identity(id="user_id", label=("user", "user_id")),
     denied=_DENIED,
     reads=_READS,
+    gets_may_write=frozenset(_ORIGINS[:1]),
     default_scopes=("users:read", "channels:read"),
     scope_words=_SCOPE_WORDS,
     scope_separator=",",
@@ -121,5 +123,6 @@ SLACK_TOKEN = Profile(
     origins=_ORIGINS,
     denied=_DENIED,
     reads=_READS,
+    gets_may_write=frozenset(_ORIGINS[:1]),
     register_url="https://api.slack.com/apps",
 )
