@@ -11,6 +11,7 @@ from api_documents import compiled, every, one, small
 
 from jupyter_valet.broker.toolsets import Tool
 from jupyter_valet.broker.toolsets.documents import Cache, compile_document
+from jupyter_valet.broker.toolsets.documents.compiled import FORMAT
 
 
 @pytest.mark.parametrize("name", every())
@@ -65,7 +66,7 @@ def test_a_damaged_file_is_no_file(tmp_path: Path) -> None:
         good[:40],
         good[:-1],
         good + b"x",
-        good.replace(b"toolset 1", b"toolset 0"),
+        good.replace(b"toolset %d" % FORMAT, b"toolset 0"),
         *(good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :] for i in range(0, len(good), 7)),
     ):
         file.write_bytes(bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -10,8 +11,8 @@ import pytest
 from api_documents import compiled, every, known, one, only, sent, small
 
 from jupyter_valet.broker.egress import build
-from jupyter_valet.broker.toolsets import Tool
-from jupyter_valet.broker.toolsets.documents import Flow
+from jupyter_valet.broker.toolsets import Shaping, Tool
+from jupyter_valet.broker.toolsets.documents import Cache, Flow
 from jupyter_valet.broker.toolsets.model import Need
 from jupyter_valet.wire.errors import ValetError
 
@@ -389,6 +390,21 @@ def test_an_operation_is_renamed_described_and_reclassified() -> None:
     assert found.description == "Search the things. All of them."
 
 
+def test_what_a_model_is_given_can_be_set(tmp_path: Path) -> None:
+    """Also after a start from the cache."""
+    change = {"select": "[].id"}
+    overrides = {
+        "list": "all",
+        "trim": False,
+        "limit": 900,
+        "operations": {"get_a": change},
+    }
+    for _ in range(2):
+        made = Cache(tmp_path).compiled(three(), name="t", overrides=overrides).toolset
+        assert (made.listing, made.shaping) == ("all", Shaping(trim=False, limit=900))
+        assert [o.select for o in made.operations] == ["", "[].id", ""]
+
+
 def test_default_arguments_are_sent_unless_they_are_given() -> None:
     change = {"defaults": {"n": 100, "id": "x"}}
     made = compiled(three(), overrides={"only": ["get_a"], "operations": {"get_a": change}})
@@ -424,6 +440,10 @@ def test_a_setting_for_an_operation_that_is_gone_is_told_and_no_error() -> None:
     [
         ({"onyl": []}, "has no setting 'onyl'"),
         ({"only": "get_a"}, "`only` must be a list"),
+        ({"list": "some"}, "`list` must be one of auto, connected, all, none"),
+        ({"trim": 1}, "`trim` must be true or false"),
+        ({"limit": 10}, "`limit` must be a number from 500"),
+        ({"operations": {"get_a": {"select": "["}}}, "`select` of get_a is not a JMESPath"),
         ({"operations": []}, "`operations` must be an object"),
         ({"operations": {"get_a": {"nmae": "x"}}}, "has no setting 'nmae'"),
         ({"operations": {"get_a": {"name": "Bad Name"}}}, "must be lower-case"),

@@ -41,7 +41,11 @@ def cut(data: Any, limit: int, records: str = "") -> tuple[Any, str]:
         notes = [*notes[:1], f"texts cut to {longest:,} characters"]
     if size(data) > limit:
         whole = json.dumps(data, ensure_ascii=False, default=str)
-        return {"beginning": whole[:limit]}, f"the first {limit:,} of {len(whole):,} characters"
+        kept = limit
+        while size({"beginning": whole[:kept]}) > limit:  # quotes in it are escaped
+            kept = kept * 3 // 4
+        note = f"the first {kept:,} of {len(whole):,} characters"
+        return {"beginning": whole[:kept]}, note
     return data, ", ".join(note for note in notes if note)
 
 

@@ -28,7 +28,7 @@ def refusal(status: int, data: Any) -> dict[str, Any]:
         return told
     inner = data["error"] if isinstance(data.get("error"), Mapping) else data
     said = next((inner[name] for name in _MESSAGES if _is_text(inner.get(name))), "")
-    details = list(_details(inner))[:_MOST]
+    details = [line for line in dict.fromkeys(_details(inner)) if line != said][:_MOST]
     if said or details:
         told["said"] = _line(": ".join(filter(None, [str(said), "; ".join(details)])))
     code = next((inner[n] for n in _CODES if _is_text(inner.get(n)) and inner[n] != said), "")

@@ -130,6 +130,8 @@ class _Compiler:
             self._schemes,
             tuple(self._skipped),
             self._notes(placed),
+            self._changes.listing,
+            self._changes.shaping,
         )
 
     def _placed(self) -> list[_Placed]:

@@ -14,11 +14,23 @@ from typing import Any
 import msgspec
 
 from ...egress.origin import Origin
-from ..model import Access, Body, Method, Need, Operation, Paging, Parameter, Returns, Toolset
+from ..model import (
+    Access,
+    Body,
+    Listing,
+    Method,
+    Need,
+    Operation,
+    Paging,
+    Parameter,
+    Returns,
+    Shaping,
+    Toolset,
+)
 from .security import Scheme
 from .shapes import Meta, Skipped
 
-FORMAT = 1
+FORMAT = 2
 """Goes up whenever what is packed changes, so that no old file is read as a new one."""
 
 
@@ -36,6 +48,7 @@ class Detail:
     defaults: dict[str, Any]
     returns: Returns
     paging: Paging | None
+    select: str
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
@@ -67,6 +80,8 @@ class Index(msgspec.Struct, frozen=True):
     schemes: tuple[Scheme, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    listing: Listing = "auto"
+    shaping: Shaping = Shaping()
 
 
 _index = msgspec.json.Decoder(Index)
@@ -96,6 +111,7 @@ class Deferred(Operation):
     defaults = _later("defaults")
     returns = _later("returns")
     paging = _later("paging")
+    select = _later("select")
     defs: Any = cached_property(lambda operation: operation._defs())
     scopes: Any = cached_property(
         lambda operation: next((need.scopes for need in operation.alternatives), frozenset())
@@ -163,6 +179,9 @@ class Compiled:
         return tuple(dict.fromkeys(found))
 
 
+_USUAL = Shaping()
+
+
 class Packer:
     """Takes operations one by one, so that none has to stay whole."""
 
@@ -188,6 +207,7 @@ class Packer:
             dict(operation.defaults),
             operation.returns,
             operation.paging,
+            operation.select,
         )
         self._heads.append(
             Head(
@@ -217,12 +237,25 @@ class Packer:
         schemes: tuple[Scheme, ...],
         skipped: tuple[Skipped, ...],
         notes: tuple[str, ...],
+        listing: Listing = "auto",
+        shaping: Shaping = _USUAL,
     ) -> Compiled:
         """Return all that was added."""
         heads = tuple(sorted(self._heads, key=lambda head: head.name))
         origins = tuple(self._origins)
         index = Index(
-            FORMAT, name, provider, meta, origins, heads, self._defs, schemes, skipped, notes
+            FORMAT,
+            name,
+            provider,
+            meta,
+            origins,
+            heads,
+            self._defs,
+            schemes,
+            skipped,
+            notes,
+            listing,
+            shaping,
         )
         return _compiled(index, msgspec.json.encode(index), bytes(self._details))
 
@@ -243,5 +276,13 @@ def _compiled(index: Index, packed: bytes, details: bytes) -> Compiled:
         for head in index.heads
     )
     title = index.meta.title or index.name
-    toolset = Toolset(index.name, title, index.provider, origins[0], operations)
+    toolset = Toolset(
+        index.name,
+        title,
+        index.provider,
+        origins[0],
+        operations,
+        listing=index.listing,
+        shaping=index.shaping,
+    )
     return Compiled(toolset, index.meta, index.schemes, index.skipped, index.notes, packed, details)

@@ -3,7 +3,9 @@
 {"server": "https://github.example/api/v3", "variables": {"region": "eu"},
  "only": ["issues_*"], "without": ["*_delete_*"],
  "operations": {"issues_list": {"name": "list_issues", "description": "…", "access": "read",
-                                "enabled": true, "defaults": {"per_page": 100}}}}
+                                "enabled": true, "defaults": {"per_page": 100},
+                                "select": "[].{number: number, title: title}"}},
+ "list": "all", "trim": false, "limit": 50000}
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 from ....wire.errors import ValetError
-from ..model import Access, Operation
+from ...shaping.projection import Projection, UnusableProjection
+from ..model import Access, Listing, Operation, Shaping
 from .text import first_sentence, plain
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
-_KNOWN = {"server", "variables", "only", "without", "operations"}
-_KNOWN_OF_ONE = {"name", "description", "access", "enabled", "defaults"}
+_KNOWN = {"server", "variables", "only", "without", "operations", "list", "trim", "limit"}
+_KNOWN_OF_ONE = {"name", "description", "access", "enabled", "defaults", "select"}
+_LISTINGS = ("auto", "connected", "all", "none")
+_LEAST, _MOST = 500, 1_000_000
+_USUAL = Shaping()
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Change:
     access: Access | None = None
     enabled: bool | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    select: str = ""
 
     def apply(self, operation: Operation) -> Operation:
         """Return the operation as the person wants it. Raises `ValetError("bad_overrides")`."""
@@ -42,6 +49,8 @@ class Change:
             operation = replace(operation, summary=first_sentence(text, 200), description=text)
         if self.access is not None:
             operation = replace(operation, effect=self.access)
+        if self.select:
+            operation = replace(operation, select=self.select)
         return self._with_defaults(operation) if self.defaults else operation
 
     def _with_defaults(self, operation: Operation) -> Operation:
@@ -68,6 +77,8 @@ class Overrides:
     only: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
     operations: Mapping[str, Change] = field(default_factory=dict)
+    listing: Listing = "auto"
+    shaping: Shaping = _USUAL
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Overrides:
@@ -82,6 +93,8 @@ class Overrides:
             _patterns(data["only"], "only") if "only" in data else None,
             _patterns(data.get("without", []), "without"),
             {name: _change(name, change) for name, change in changes.items()},
+            _listing(data.get("list", "auto")),
+            _shaping(data),
         )
 
     def wanted(self, name: str) -> bool:
@@ -127,6 +140,29 @@ def _patterns(value: object, name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _listing(value: object) -> Listing:
+    if value not in _LISTINGS:
+        raise _wrong(f"`list` must be one of {', '.join(_LISTINGS)}")
+    return cast(Listing, value)
+
+
+def _shaping(data: Mapping[str, Any]) -> Shaping:
+    trim, limit = data.get("trim", True), data.get("limit", Shaping.limit)
+    if not isinstance(trim, bool):
+        raise _wrong("`trim` must be true or false")
+    if not isinstance(limit, int) or not _LEAST <= limit <= _MOST:
+        raise _wrong(f"`limit` must be a number from {_LEAST:,} to {_MOST:,}")
+    return Shaping(trim, limit)
+
+
+def _selection(name: str, value: object) -> str:
+    try:
+        Projection(_text(value, "select"))
+    except UnusableProjection as reason:
+        raise _wrong(f"`select` of {name[:64]} {reason}") from None
+    return str(value)
+
+
 def _change(name: str, data: object) -> Change:
     _check_keys(data, _KNOWN_OF_ONE, "an operation")
     assert isinstance(data, Mapping)
@@ -140,4 +176,7 @@ def _change(name: str, data: object) -> Change:
     description = data.get("description")
     if description is not None:
         _text(description, "description")
-    return Change(new, description, access, enabled, dict(_object(data.get("defaults", {}))))
+    select = _selection(name, data["select"]) if "select" in data else ""
+    return Change(
+        new, description, access, enabled, dict(_object(data.get("defaults", {}))), select
+    )
