@@ -103,7 +103,8 @@ def labextension(tab: Tab, mark: Path) -> str:
         ".write(\"window.red = 'CONTROL labextension'\"); print('planted')"
     )
     page = tab.context.new_page()
-    page.goto(f"{tab.world.server.url}lab?token={TOKEN}")
+    page.goto(f"{tab.world.server.url}lab?token={TOKEN}", wait_until="load")
+    page.wait_for_timeout(3000)  # it goes on to its workspace
     seen = tab.result(page, 10)
     page.close()
     return seen if "CONTROL" in seen else f"{said[:100]}; {seen}"

@@ -276,6 +276,7 @@ def _environ(
     return {
         **desktop.environ,
         "PYTHONPATH": path,
+        "JUPYTER_PREFER_ENV_PATH": "0",  # root's own folders count as anybody's (R26)
         "JUPYTERHUB_API_TOKEN": planted["hub"],
         "JPY_API_TOKEN": planted["jpy"],
         "GITHUB_TOKEN": planted["github"],

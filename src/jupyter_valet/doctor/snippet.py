@@ -47,10 +47,11 @@ def program(name: str, target: Mapping[str, Any]) -> str:
 
 def read(printed: str) -> Got:
     """Return what a `program` printed."""
-    parts = printed.split(_MARK)
-    if len(parts) < 3:
+    said = printed.partition(_MARK)[2].rpartition(_MARK)[0]  # what was overheard may have marks
+    try:
+        answer = json.loads(said)
+    except ValueError:
         return Got("nothing was answered", ("Died",))
-    answer = json.loads(parts[1])
     if answer[0] == "got":
         return Got(str(answer[1]))
     return Got(f"{answer[1][0]}: {answer[2]}", tuple(answer[1]))
