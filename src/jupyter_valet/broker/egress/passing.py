@@ -5,6 +5,10 @@ end begins the credential in any form that `reflection` knows; when the credenti
 nobody gets its last part, nor its first. Of an encoded credential at most `_LETTERS` letters
 can have left before its beginning is recognised, so an upstream that can be made to send one letter
 at a time tells those, and no more, however often it is asked (R108, R142).
+
+That a piece waits can be seen, and says that its end begins the credential: an upstream that sends
+what a caller guesses, a file of theirs for one, would confirm it letter by letter. So the first
+third of a form is the credential here. Two forms begin at either end, which leaves a third.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ class Found(Exception):
 
 
 class Passing:
-    """One body on its way. Keeps the same as `Reflection.found_in` would find in the whole of it.
+    """One body on its way. Keeps what `Reflection.found_in` would find in the whole of it, and more.
 
     Two differences follow from not having the whole: what is spread over more than `_RECENT` bytes
     and escaped in part only, and an escape of more than `unescaping.LONGEST` bytes, are not put
@@ -39,8 +43,9 @@ class Passing:
     """
 
     def __init__(self, reflection: Reflection) -> None:
-        self._plain = _Reading(reflection.needles)
-        self._rounds = [_Round(reflection.needles) for _ in range(ROUNDS)]
+        needles = _thirds(reflection.needles)
+        self._plain = _Reading(needles)
+        self._rounds = [_Round(needles) for _ in range(ROUNDS)]
         self._waiting: list[bytes] = []
         self._held = 0
 
@@ -123,6 +128,17 @@ class _Reading:
             max((_begun(self._reduced, needle) for needle in needles.exact), default=0),
             max((_begun(tail, needle) for needle in needles.folded), default=0),
         )
+
+
+def _thirds(needles: Needles) -> Needles:
+    """Return the first third of what is looked for among letters (the rest is short, or in it)."""
+    return Needles(
+        needles.verbatim, tuple(map(_third, needles.exact)), tuple(map(_third, needles.folded))
+    )
+
+
+def _third(needle: bytes) -> bytes:
+    return needle[: max(_TELLING, -(-len(needle) // 3))]
 
 
 def _tail(data: bytes, length: int) -> bytes:
