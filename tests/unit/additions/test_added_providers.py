@@ -183,3 +183,22 @@ async def test_a_name_that_is_another_providers_is_refused(
     scheme = {**KEY, "name": "X-Other"}
     with pytest.raises(ValetError, match="api_example_com_012345 is taken"):
         await world.add(B, document("api.example.com", scheme=scheme))
+
+
+# What is kept ----------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_documents_that_gave_way_are_not_kept(world: World, tmp_path: Path) -> None:
+    """A notebook that adds without end does not fill the disk."""
+    for number in range(3):
+        await world.add(A, document("api.example.com") | {"x-number": number})
+    assert len([*(tmp_path / "toolsets" / "documents").iterdir()]) == 1
+
+
+@pytest.mark.anyio
+async def test_a_document_follows_its_notebook(world: World, tmp_path: Path) -> None:
+    await world.add(A, document("api.example.com"))
+    world.additions.moved(A.root, "a.ipynb", "c.ipynb")
+    (kept,) = (tmp_path / "toolsets" / "documents").iterdir()
+    assert json.loads(kept.read_bytes()) == document("api.example.com")

@@ -127,7 +127,10 @@ class Additions:
         held = await anyio.to_thread.run_sync(partial(self._made, subject, asked))
         if held.added.subject is not None and not held.added.subject.kernel_id:
             self._vault.put(KIND, held.added.id, held.added.to_meta(), Secret(""))
+        before = self._held.get(held.added.id)
         self._hold(held)
+        if before is not None:
+            self._drop_document(before)
         self._audit.record(
             "toolset.added",
             principal=caller.principal,
@@ -182,11 +185,13 @@ class Additions:
                 continue
             if subject.notebook != old and not subject.notebook.startswith(f"{old}/"):
                 continue
+            raw = self._files.get(held.added.document)
             self._drop(held)
             if new:
                 path = new + subject.notebook[len(old) :]
                 added = replace(held.added, subject=replace(subject, notebook=path))
-                self._files.put(self._files.get(added.document) or b"")
+                if raw is not None:
+                    self._files.put(raw)
                 self._vault.put(KIND, added.id, added.to_meta(), Secret(""))
                 self._hold(replace(held, added=added))
         self.on_change(None)
@@ -275,6 +280,10 @@ class Additions:
         self._held.pop(held.added.id, None)
         self._joined.clear()
         self._vault.delete(KIND, held.added.id)
+        self._drop_document(held)
+
+    def _drop_document(self, held: _Held) -> None:
+        """Delete the document of one that is held no longer, unless another needs it."""
         if all(other.added.document != held.added.document for other in self._held.values()):
             self._files.drop(held.added.document)
 

@@ -35,7 +35,7 @@ class Found(Exception):
 
 
 class Passing:
-    """One body on its way. Keeps what `Reflection.found_in` would find in the whole of it, and more.
+    """One body on its way. Keeps what `Reflection.found_in` would find in all of it, and more.
 
     Two differences follow from not having the whole: what is spread over more than `_RECENT` bytes
     and escaped in part only, and an escape of more than `unescaping.LONGEST` bytes, are not put
