@@ -71,7 +71,9 @@ class Reach:
         """Return what a call does with the connection, for policy and its preview."""
         body = json.dumps({"name": tool.offer.upstream, "arguments": dict(call.arguments)})
         asker = f"The tool {tool.toolset}.{tool.short_name}"
-        return Use(tool.name, asker, _request(server, body), tool.access)
+        # Nothing that was approved of the first goes for what it became.
+        name = f"{tool.name}@{tool.offer.digest}" if tool.changed else tool.name
+        return Use(name, asker, _request(server, body), tool.access)
 
     def listing(self, server: Server) -> Use:
         """Return what reading the list of tools does with the connection."""
