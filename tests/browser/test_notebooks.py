@@ -146,7 +146,7 @@ def test_an_api_of_ones_own(context: BrowserContext, server: Jupyter) -> None:
     }
     notebook, shown = run(context, server, "your-api.ipynb", people)
     assert "4 that read and 2 that write" in shown["add"]
-    assert "Demo (%connect demo)" in shown["add"]
+    assert "Demo (%connect tracker)" in shown["add"]
     assert "closed" in shown["write"]
     assert "48" in shown["observations"]
     assert "1 that read and 0 that write" in shown["better"]
@@ -154,6 +154,7 @@ def test_an_api_of_ones_own(context: BrowserContext, server: Jupyter) -> None:
     assert "read" in shown["see"]
     assert "gone from this notebook" in shown["remove"]
     assert "revoked there" in shown["end"]
+    assert "API key is forgotten here" in shown["end"]
     assert notebook.run_code("print({'tracker', 'weather', 'tides'} & {*dir(tools)})") == "set()"
     _nothing_secret_in(notebook)
 

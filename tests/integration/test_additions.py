@@ -229,6 +229,24 @@ def test_the_provider_of_a_document_is_nothing_to_another_person(
     assert asked_of(kernel, "GET", f"/egress/{name}")["origins"] == [api.url]
 
 
+def test_the_name_of_an_api_stands_for_its_provider(
+    broker: BrokerProcess, kernel: Kernel, api: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has to copy a name that was made of a host."""
+    valet.add_api(document(api.url, keyed=True), name="survey")
+    transaction, *_ = asked(kernel.call_tool("survey_list_stations", {}))
+    type_key(broker, transaction)
+    magics.connect("survey")
+    assert "already signed in as field" in capsys.readouterr().out
+    assert valet.client("survey").base_url == api.url
+    magics.disconnect("survey")
+    assert "field is forgotten here" in capsys.readouterr().out
+    with pytest.raises(ValetError, match="no such connection: survey"):
+        magics.disconnect("survey")
+    with pytest.raises(ValetError, match="no provider named nothing"):
+        valet.client("nothing")
+
+
 def test_another_notebook_does_not_see_what_this_one_added(
     broker: BrokerProcess, kernel: Kernel, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

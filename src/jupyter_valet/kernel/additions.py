@@ -11,6 +11,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ class Added:
         lines = [
             f"tools.{view.name}: {one_line(view.title, 80)}, at {hosts}. "
             f"Its tools: {view.reads} that read and {view.writes} that write.",
-            f"Used with the connections of {view.provider_title} (%connect {view.provider}).",
+            f"Used with the connections of {view.provider_title} (%connect {view.name}).",
             *(one_line(note, 200) for note in view.notes[:_SHOWN]),
         ]
         if view.skipped:
@@ -88,6 +89,13 @@ def remove(name: str) -> None:
     """Take away an API or a server that this notebook added. Raises `ValetError`."""
     current().remove_toolset(name)
     catalogue().refresh(quick=True)
+
+
+def provider_of(name: str) -> str:
+    """Return whose connections the tools of an added API use; empty for any other name."""
+    with suppress(ValetError):
+        return next((api.provider for api in current().toolsets() if api.name == name), "")
+    return ""
 
 
 def is_server(url: str) -> bool:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from html import escape
 from typing import Any, NoReturn
 
 from ..wire.errors import ValetError
-from ..wire.views import ConnectionView, ConnectRequest, GrantView, TransactionView
+from ..wire.views import (
+    ConnectionView,
+    ConnectReply,
+    ConnectRequest,
+    GrantView,
+    TransactionView,
+)
 from .cards.face import isolation_line
 from .desk import desk
 from .flow import Flow, Verdict, wait
@@ -43,7 +50,7 @@ def connect(line: str) -> None:
 def _connected(session: Session, wanted: ConnectRequest) -> Flow[None]:
     """Ask, show the card if there is something to do, and ask anew on *Try again*."""
     while True:
-        reply = session.connect(wanted)
+        reply = _asked(session, wanted)
         if reply.connection is not None:
             print(_greeting(ConnectionView.from_json(reply.connection)))
             return
@@ -54,6 +61,23 @@ def _connected(session: Session, wanted: ConnectRequest) -> Flow[None]:
             raise verdict.error
         if not verdict.again:
             return
+
+
+def _asked(session: Session, wanted: ConnectRequest) -> ConnectReply:
+    """Ask for a connection; the name of an API that was added stands for its provider."""
+    try:
+        return session.connect(wanted)
+    except ValetError as error:
+        name = _provider_of(wanted.provider) if error.code == "unknown_provider" else ""
+        if not name:
+            raise
+        return session.connect(replace(wanted, provider=name))
+
+
+def _provider_of(api: str) -> str:
+    from .additions import provider_of
+
+    return provider_of(api)
 
 
 def _greeting(connection: ConnectionView) -> str:
@@ -150,6 +174,8 @@ def disconnect(line: str) -> None:
     session = current()
     known = session.connections()
     meant = [c for c in known if options.name in _names(c)]
+    if not meant and (provider := _provider_of(options.name)):
+        meant = [c for c in known if c.provider == provider]
     if not meant:
         raise ValetError("not_found", what=f"connection: {one_line(options.name, 80)}")
     if len(meant) > 1 and not options.all:

@@ -485,7 +485,8 @@ class ValetError(Exception):
 
         One name for all: which subclass it is tells a person nothing.
         """
-        where = "" if self.result is None else " Type `import sys; sys.last_value.result`."
+        told = self.result is not None and self.code == "upstream_error"
+        where = " Its whole answer: `import sys; sys.last_value.result`." if told else ""
         return [f"ValetError: {self}{where}"]
 
 

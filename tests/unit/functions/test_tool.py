@@ -87,3 +87,24 @@ def test_progress_costs_nothing_when_a_person_calls():
         return "done"
 
     assert work() == "done"
+
+
+def test_a_class_is_no_tool():
+    with pytest.raises(ValetError, match="it is a class"):
+        valet.tool(type("Gauge", (), {}))
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"access": "red"}, 'access is "read" or "write"'),
+        ({"connections": ["github"]}, "by provider"),
+    ],
+)
+def test_what_is_said_wrongly_of_a_function_is_named(said, what):
+    with pytest.raises(ValetError, match=what):
+
+        @valet.tool(**said)
+        def gauge(n: int) -> int:
+            """Read a gauge."""
+            return n

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ...wire import egress as wire
 from ...wire import env
+from ...wire.egress import EgressView
 from ...wire.errors import RemoteError, ValetError
 from ...wire.views import TransactionView
 from ..session import Session, current
@@ -100,7 +101,7 @@ def from_upstream(headers: Mapping[str, str]) -> bool:
 def route(provider: str) -> Route:
     """Return the route of this process to `provider`. Raises `ValetError`."""
     session = current()
-    facts = session.egress(provider)
+    facts = _facts(session, provider)
     return Route(
         provider=facts.provider,
         title=facts.title,
@@ -109,3 +110,16 @@ def route(provider: str) -> Route:
         session=session,
         capability=os.environ[env.CAPABILITY],
     )
+
+
+def _facts(session: Session, name: str) -> EgressView:
+    """Return where a credential may go; the name of an added API stands for its provider."""
+    from ..additions import provider_of
+
+    try:
+        return session.egress(name)
+    except ValetError as error:
+        provider = provider_of(name) if error.code == "unknown_provider" else ""
+        if not provider:
+            raise
+        return session.egress(provider)

@@ -79,6 +79,7 @@ class ToolFunction:
         self.wanted = wanted
         self.name = wanted.name or function.__name__.lower().strip("_")
         self._function = function
+        _check(function, wanted, self.name)
         self._signature = _signature(function, self.name)
         self._hints = _hints(function, self.name)
         self._injected = self._find_injected()
@@ -232,6 +233,15 @@ def _lifted(schema: dict[str, Any]) -> dict[str, Any]:
     for inner in schema["properties"].values():
         defs.update(inner.pop("$defs", {}))
     return {**schema, "$defs": defs} if defs else schema
+
+
+def _check(function: Function_, wanted: Wanted, name: str) -> None:
+    if inspect.isclass(function):
+        raise _bad(name, "it is a class and not a function")
+    if wanted.access not in ("read", "write"):
+        raise _bad(name, 'access is "read" or "write"')
+    if not isinstance(wanted.connections, Mapping):
+        raise _bad(name, 'connections are scopes by provider, such as {"github": ["repo"]}')
 
 
 def _bad(name: str, what: str) -> ValetError:
