@@ -48,7 +48,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[S
     spec.parent.mkdir(parents=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec.write_text(json.dumps({"argv": argv, "display_name": "Older", "env": {"PYTHONPATH": ""}}))
-    config = "c.ValetExtension.demo = True\n"
+    # Kernels have a /tmp of their own, and there pytest keeps this environment.
+    config = (
+        "c.ValetExtension.demo = True\n"
+        f"c.ValetExtension.sandbox_open = ['read:{python.parents[1]}']\n"
+    )
     with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
         yield running
     must_not_leak(home, home / "state")

@@ -149,7 +149,7 @@ async def test_a_sign_in_is_not_begun_for_a_host_that_echoes(
 
 def _become(here: KeyedWorld, known: dict[str, Any]) -> None:
     """Put OAuth profiles in the place of the keyed one."""
-    object.__setattr__(here.consent, "profiles", known)
+    object.__setattr__(here.consent.desk, "profiles", known)
     connections = here.connections
     connections._profiles = known
     connections._apps._profiles = known

@@ -142,7 +142,7 @@ def test_where_no_wall_can_be_had_kernels_run_and_both_log_and_level_say_why(
 ) -> None:
     """The default is no silent fallback: one line says what is missing and what to do."""
     with start(tmp_path, BROKEN) as server:
-        assert "the landlock sandbox cannot be used: Landlock ABI 6" in told(server)
+        assert "The landlock sandbox cannot be used: Landlock ABI 6" in told(server)
         assert told(server).startswith("L0|")
         assert server.log.count("Kernels run without a sandbox") == 1
 
