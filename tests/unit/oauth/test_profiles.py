@@ -267,3 +267,11 @@ def test_changing_where_a_key_goes_changes_the_fingerprint() -> None:
     assert made == fingerprint(title="T", denied=["POST /x"], probe_path="/y")
     assert made != fingerprint(origins=["https://evil.example"])
     assert made != fingerprint(key={"in": "query", "name": "key"})
+
+
+def test_a_page_for_a_key_names_every_host_that_gets_it() -> None:
+    """It says that the key is sent there only."""
+    found = profiles({}, "")["huggingface_token"]
+    hosts = [str(origin).removeprefix("https://") for origin in found.origins]
+    assert len(hosts) > 1
+    assert found.provider_host.split(", ") == hosts

@@ -114,3 +114,12 @@ def test_whatever_is_shown_is_printable_and_all_of_it_or_told(body: bytes) -> No
     seen = shown(body)
     assert all(line.isprintable() for line in seen.body.split("\n"))
     assert seen.body or seen.note or not body
+
+
+def test_an_address_that_is_cut_is_told() -> None:
+    """What a query says may stand at its end."""
+    long = "/a?" + "x" * 3_000 + "&everybody=true"
+    assert "address" in shown(None, long).note
+    both = shown(b"y" * 10_000, long).note
+    assert "of its address" in both
+    assert "10,000 bytes" in both

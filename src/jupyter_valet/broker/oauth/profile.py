@@ -232,10 +232,12 @@ class Profile:
         """Host that the browser will be sent to, or of the issuer when that is discovered.
 
         With its port unless that is the usual one: on one machine the port tells who answers. Of a
-        program its command.
+        program its command, and of a key every host that it is sent to.
         """
         if self.program:
             return self.program
+        if self.keyed:
+            return ", ".join(str(origin).partition("://")[2] for origin in self.origins)
         origin, _ = split_url(self.authorization_endpoint or self.issuer)
         return str(origin).partition("://")[2]
 

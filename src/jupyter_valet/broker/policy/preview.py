@@ -31,13 +31,16 @@ def preview(use: Use, connection: Connection) -> PreviewView:
     """Return what the page of an approval shows."""
     request = use.request
     body, note = _body(request)
+    path, cut = _cut(spelled(request.target or "/"), LONGEST_PATH)
+    if cut:
+        note = "; ".join(filter(None, ["only the beginning of its address is shown", note]))
     return PreviewView(
         asker=spelled(use.asker),
         words=spelled(use.words),
         tool=spelled(use.tool),
         method=request.method,
         host=str(request.origin),
-        path=_cut(spelled(request.target or "/"), LONGEST_PATH)[0],
+        path=path,
         account=spelled(connection.account.label),
         content_type=spelled(_media_type(request)),
         body=body,
