@@ -93,4 +93,4 @@ def _type_it(notebook: Notebook, url: str) -> None:
     assert KEY not in tab.content() + tab.url
     tab.close()
     notebook.wait_done(cell)
-    assert "Signed in to Weather as work" in notebook.text(cell)
+    assert "Connected to Weather as work" in notebook.text(cell)

@@ -211,7 +211,7 @@ async def test_a_scope_that_upstream_wants_is_asked_for_in_the_same_call(
     async with here.client(here.kernel(), mode, person) as client:
         result = await client.call_tool("demo_create_issue", {**ISSUES, "title": "Drift"})
     assert not result.is_error
-    assert "Create issues in your name" in person.seen[0].message
+    assert "Create and change issues in your name" in person.seen[0].message
     assert len(here.upstream.requests) == 1
 
 
@@ -223,7 +223,7 @@ async def test_a_box_left_unticked_is_said_and_not_asked_for_again(here: World, 
     async with here.client(here.kernel(), mode, person) as client:
         result = await client.call_tool("demo_create_issue", {**ISSUES, "title": "Drift"})
     assert text(result).startswith(
-        "scope_missing: This tool still needs Create issues in your name"
+        "scope_missing: This tool still needs Create and change issues in your name"
     )
     assert len(person.seen) == 1
 

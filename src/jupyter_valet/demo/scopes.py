@@ -6,7 +6,7 @@ WORDS = {
     "openid": "Know who you are",
     "profile": "See your name and email address",
     "issues:read": "Read projects and issues",
-    "issues:write": "Create issues in your name",
+    "issues:write": "Create and change issues in your name",
 }
 
 BASIC = frozenset({"openid", "profile"})

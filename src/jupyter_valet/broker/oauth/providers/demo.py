@@ -25,7 +25,7 @@ def demo(issuer: str) -> Profile:
             "openid": "Know who you are",
             "profile": "See your name and email address",
             "issues:read": "Read projects and issues",
-            "issues:write": "Create issues in your name",
+            "issues:write": "Create and change issues in your name",
         },
         token_auth="none",  # noqa: S106 - the name of a method
         public_client_id="jupyter-valet-demo",
