@@ -158,12 +158,20 @@ def hidden_file(t):
 
 
 def overlay(t):
-    """X08: modules where this kernel imports from, and may write: what others import at a start."""
-    planted = 0
+    """X08: modules where this kernel imports from, and may write: what others import at a start.
+
+    Payloads stay below the victim's own folders. Anywhere else, as in the interpreter that runs
+    these tests, a file is made and taken away at once: that shows as much and leaves nothing.
+    """
+    planted, open_elsewhere = 0, []
     folders = {t["site"], site.getusersitepackages(), *filter(None, sys.path)}
     folders |= set(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     folders |= {os.environ.get("PIP_TARGET", ""), os.environ.get("PYTHONUSERBASE", "")} - {""}
-    for folder in folders:
+    for folder in map(os.path.realpath, folders):
+        if not folder.startswith(os.path.realpath(t["home"]) + os.sep):
+            if os.path.isdir(folder) and _takes_files(folder):
+                open_elsewhere.append(folder)
+            continue
         try:
             os.makedirs(folder, exist_ok=True)
             for name in ("sitecustomize", "usercustomize", "ipykernel_launcher"):
@@ -172,7 +180,25 @@ def overlay(t):
             planted += 1
         except OSError:
             continue
+    if open_elsewhere and not _own(open_elsewhere):
+        return f"CONTROL it may write to {open_elsewhere[0]}"
     return "AFTER" if planted else ""
+
+
+def _takes_files(folder):
+    probe = Path(folder, f".redteam-{os.getpid()}")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _own(folders):
+    """The kernel's own overlay, which no server imports from."""
+    target = os.environ.get("PIP_TARGET", "")
+    return target and all(f.startswith(os.path.realpath(target)) for f in folders)
 
 
 def shared_memory(t):
