@@ -157,22 +157,34 @@ def hidden_file(t):
     raise PermissionError(f"{tried} ways; the last: {last}")
 
 
+def _import_folders():
+    folders = {site.getusersitepackages(), *filter(None, sys.path)}
+    folders |= set(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
+    folders |= {os.environ.get("PIP_TARGET", ""), os.environ.get("PYTHONUSERBASE", "")} - {""}
+    return {os.path.realpath(folder) for folder in folders}
+
+
+def _throw_away(t, folder):
+    """Whether a folder is of the world under attack: nothing is ever left anywhere else."""
+    own = os.path.realpath(os.environ.get("TMPDIR", t["home"]))
+    return folder.startswith((os.path.realpath(t["home"]) + "/", own + "/"))
+
+
 def overlay(t):
     """X08: modules where this kernel imports from, and may write: what others import at a start.
 
-    Payloads stay below the victim's own folders. Anywhere else, as in the interpreter that runs
-    these tests, a file is made and taken away at once: that shows as much and leaves nothing.
+    In a folder that is real it is only seen whether a file could be put there.
     """
-    planted, open_elsewhere = 0, []
-    folders = {t["site"], site.getusersitepackages(), *filter(None, sys.path)}
-    folders |= set(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    folders |= {os.environ.get("PIP_TARGET", ""), os.environ.get("PYTHONUSERBASE", "")} - {""}
-    for folder in map(os.path.realpath, folders):
-        if not folder.startswith(os.path.realpath(t["home"]) + os.sep):
-            if os.path.isdir(folder) and _takes_files(folder):
-                open_elsewhere.append(folder)
-            continue
+    planted = 0
+    for folder in {os.path.realpath(t["site"]), *_import_folders()}:
         try:
+            if not _throw_away(t, folder):
+                if os.path.isdir(folder):
+                    path = Path(folder, f".valet-redteam-{os.getpid()}")
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                    path.unlink()
+                    return f"CONTROL files can be put into {folder}"
+                continue
             os.makedirs(folder, exist_ok=True)
             for name in ("sitecustomize", "usercustomize", "ipykernel_launcher"):
                 Path(folder, f"{name}.py").write_text(t["payload"])
@@ -180,25 +192,7 @@ def overlay(t):
             planted += 1
         except OSError:
             continue
-    if open_elsewhere and not _own(open_elsewhere):
-        return f"CONTROL it may write to {open_elsewhere[0]}"
     return "AFTER" if planted else ""
-
-
-def _takes_files(folder):
-    probe = Path(folder, f".redteam-{os.getpid()}")
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return False
-    return True
-
-
-def _own(folders):
-    """The kernel's own overlay, which no server imports from."""
-    target = os.environ.get("PIP_TARGET", "")
-    return target and all(f.startswith(os.path.realpath(target)) for f in folders)
 
 
 def shared_memory(t):
