@@ -20,6 +20,10 @@ LONGEST = 1_000
 MOST_STEPS = 200_000
 """Steps and items of one evaluation; an answer of a megabyte needs some thousands."""
 
+MOST_PARTS = 1_000_000
+"""Lists, objects and values of one result, each counted wherever it is: `[@,@]|[@,@]|…` doubles
+without making anything, until somebody compares it or writes it down."""
+
 _LEFT_OUT = frozenset({"join", "map", "merge", "to_string"})
 
 
@@ -63,13 +67,24 @@ class _Counting(TreeInterpreter):
     def __init__(self) -> None:
         super().__init__()
         self._left = MOST_STEPS
+        self._parts: dict[int, tuple[Any, int]] = {}
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         value = super().visit(node, *args, **kwargs)
         self._left -= 1 + (len(value) if isinstance(value, list | dict) else 0)
-        if self._left < 0:
+        if self._left < 0 or self._count(value) > MOST_PARTS:
             raise UnusableProjection("asks for too much")
         return value
+
+    def _count(self, value: Any) -> int:
+        """Count the parts of `value`; what was counted once is remembered, and kept for its id."""
+        if not isinstance(value, list | dict):
+            return 1
+        known = self._parts.get(id(value))
+        if known is None:
+            inside = value.values() if isinstance(value, dict) else value
+            known = self._parts[id(value)] = (value, 1 + sum(map(self._count, inside)))
+        return known[1]
 
 
 def _nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
