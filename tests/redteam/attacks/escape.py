@@ -166,8 +166,8 @@ def _import_folders():
 
 def _throw_away(t, folder):
     """Whether a folder is of the world under attack: nothing is ever left anywhere else."""
-    own = os.path.realpath(os.environ.get("TMPDIR", t["home"]))
-    return folder.startswith((os.path.realpath(t["home"]) + "/", own + "/"))
+    own = [t["home"], *filter(None, [os.environ.get("PIP_TARGET"), os.environ.get("TMPDIR")])]
+    return any(folder == one or folder.startswith(one + "/") for one in map(os.path.realpath, own))
 
 
 def overlay(t):
