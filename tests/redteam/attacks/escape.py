@@ -166,7 +166,8 @@ def _import_folders():
 
 def _throw_away(t, folder):
     """Whether a folder is of the world under attack: nothing is ever left anywhere else."""
-    own = [t["home"], *filter(None, [os.environ.get("PIP_TARGET"), os.environ.get("TMPDIR")])]
+    names = ("TMPDIR", "PIP_TARGET", "PIP_PREFIX", "PYTHONUSERBASE")
+    own = [t["home"], *(os.environ[name] for name in names if os.environ.get(name))]
     return any(folder == one or folder.startswith(one + "/") for one in map(os.path.realpath, own))
 
 
