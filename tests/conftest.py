@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import jupyter_core.utils
 import pytest
 
 pytest_plugins = ["canary", "pytester"]
@@ -20,3 +24,20 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     It also keeps tokens that a test makes up at random out of reports.
     """
     return argname if isinstance(val, str) and len(val) > 30 else None
+
+
+_LOOPS: set[asyncio.AbstractEventLoop] = set()
+_ensure_event_loop = jupyter_core.utils.ensure_event_loop
+
+
+def _kept(*args: Any, **options: Any) -> asyncio.AbstractEventLoop:
+    """Keep the loops that Jupyter's blocking clients make and never close.
+
+    Otherwise they are warned of in whichever later test the garbage is collected in.
+    """
+    loop = _ensure_event_loop(*args, **options)
+    _LOOPS.add(loop)
+    return loop
+
+
+jupyter_core.utils.ensure_event_loop = _kept

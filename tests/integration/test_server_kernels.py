@@ -100,6 +100,7 @@ def test_the_broker_gets_facts_that_only_the_server_knows(server: Server, kernel
         "kernel_id": kernel,
         "principal": "owner",
         "notebook": "notes/one.ipynb",
+        "root": str(server.home / "work"),
         "origin": server.url,
         "peer": Peer(awaited=True).to_json(),
     }

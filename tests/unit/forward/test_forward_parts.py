@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from jupyter_valet.broker.forward.address import address, facts_of
 from jupyter_valet.broker.forward.headers import incoming, outgoing
 from jupyter_valet.broker.forward.limits import ForwardLimits
 from jupyter_valet.broker.forward.misdirected import Misdirected
+from jupyter_valet.broker.forward.upload import Upload
 from jupyter_valet.broker.oauth.providers import BUILT_IN
 from jupyter_valet.broker.policy.reading import access_of
 from jupyter_valet.wire import capability, egress
@@ -131,3 +133,24 @@ def test_limits_are_the_usual_ones_but_for_those_that_are_set() -> None:
     limits = ForwardLimits.read({"concurrent": 4, "idle_seconds": 5})
     assert (limits.concurrent, limits.stream.idle_seconds) == (4, 5)
     assert limits.stream.seconds == ForwardLimits().stream.seconds
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("pieces", [1, 7])
+async def test_a_body_is_shown_or_not_by_its_size_however_it_comes(pieces: int) -> None:
+    """Else an approval that was given to what is small would be good for what is not, at times."""
+    limits = ForwardLimits()
+    body = b"x" * (limits.replay_bytes + 7)
+    step = -(-len(body) // pieces)
+    parts = [body[i : i + step] for i in range(0, len(body), step)]
+    messages = [
+        {"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts
+    ]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    upload = Upload([(b"content-length", b"1")], receive, limits, Misdirected("Demo"))
+    assert await upload.begin() is None
+    assert not upload.kept
+    assert b"".join([piece async for piece in upload.streamed()]) == body

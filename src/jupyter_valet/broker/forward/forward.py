@@ -152,7 +152,7 @@ class _Exchange:
             try:
                 await self._once(profile, use, upload)
             except Needs as needs:
-                if isinstance(needs, NeedsApproval) and not upload.complete:
+                if isinstance(needs, NeedsApproval) and not upload.kept:
                     raise self._unseen(profile) from None
                 if needs.question in asked:  # L17
                     raise needs.again(profile.title) from None
@@ -176,7 +176,7 @@ class _Exchange:
     async def _once(self, profile: Profile, use: Use, upload: Upload) -> None:
         parts = self._parts
         scope_headers = parts.scope_headers.get(profile.name, NO_SCOPE_HEADERS)
-        body = None if upload.complete else upload.streamed()
+        body = None if upload.kept else upload.streamed()
         try:
             async with parts.authorized.stream(
                 self._caller, profile, use, body, parts.limits.stream, scope_headers

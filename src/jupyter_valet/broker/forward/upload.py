@@ -37,6 +37,8 @@ class Upload:
         # RFC 9112 §6.3: a request without either has no body.
         framing = {b"content-length", b"transfer-encoding"}
         self.complete = framing.isdisjoint(name.lower() for name, _ in headers)
+        self.kept = False
+        """Whether the whole of it is small enough to be shown, and sent again."""
         self.failure: Exception | None = None
         """Why streaming it ended early; the HTTP client that reads it says so in its own words."""
 
@@ -47,7 +49,9 @@ class Upload:
             piece = await self._next()
             size += len(piece)
             self._begun.append(piece)
-        return b"".join(self._begun) if self.complete else None
+        # By its size alone: how many pieces it came in is the network's affair.
+        self.kept = self.complete and size <= self._limits.replay_bytes
+        return b"".join(self._begun) if self.kept else None
 
     async def streamed(self) -> AsyncIterator[bytes]:
         """Yield the body from its beginning, once."""
