@@ -58,7 +58,7 @@ def test_card_page_and_redirect_uri_show_the_public_origin(
     with consent_page(notebook, cell) as tab:
         redirect_uri = f"{public}valet/callback/wavering"
         expect(tab.locator("main")).to_contain_text(public)
-        tab.locator("summary").click()
+        tab.get_by_text("Details", exact=True).click()
         expect(tab.locator("main")).to_contain_text(redirect_uri)
         tab.locator("#approve").click()
         tab.wait_for_url(f"{wavering.url}/authorize?**", timeout=TIMEOUT)
