@@ -42,7 +42,7 @@ CREDENTIALS = (
     ".node_repl_history", ".lesshst", ".viminfo",
     ".ipython/profile_default/history.sqlite", ".ipython/profile_default/security",
     # Jupyter's own: configuration with password hashes, the key that signs notebooks (R35, R36)
-    ".jupyter", ".local/share/jupyter", ".local/state/jupyter",
+    ".jupyter", ".local/share/jupyter", ".local/state/jupyter", ".jupyterhub",
 )  # fmt: skip
 """Hidden in the home folder."""
 
@@ -50,6 +50,7 @@ SYSTEM_CREDENTIALS = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers",
     "/etc/sudoers.d", "/etc/ssl/private", "/etc/krb5.keytab", "/etc/wireguard",
     "/etc/NetworkManager/system-connections", "/etc/kubernetes", "/etc/rancher",
+    "/etc/jupyterhub", "/srv/jupyterhub",
     "/etc/docker", "/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/sss",
     "/var/spool/cron", "/var/mail",
     "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Dict, Enum, List, TraitError, Unicode, default, validate
+from traitlets import Bool, Dict, Enum, Int, List, TraitError, Unicode, default, validate
 from traitlets.utils.bunch import Bunch
 
 from .door import Door
@@ -89,6 +89,12 @@ class ValetExtension(ExtensionApp):
         Unicode(),
         help="What sandboxed kernels may reach beyond the rest: `read:PATH`, `write:PATH`, "
         "`listen:PORT`, `connect:PORT`, `env:NAME`.",
+    ).tag(config=True)
+
+    sandbox_closed_ports = List(
+        Int(min=1, max=65535),
+        help="TCP ports that sandboxed kernels connect to on no machine, besides those of Jupyter "
+        "servers and of the JupyterHub that this one belongs to.",
     ).tag(config=True)
 
     wanted_level = Enum(
@@ -205,7 +211,12 @@ class ValetExtension(ExtensionApp):
         assert self.serverapp is not None
         self.wall = walls.build(
             self.serverapp,
-            walls.Wanted(self.sandbox, Path(self.state_dir).expanduser(), self.sandbox_open),
+            walls.Wanted(
+                self.sandbox,
+                Path(self.state_dir).expanduser(),
+                self.sandbox_open,
+                self.sandbox_closed_ports,
+            ),
             broker=lambda: self.services.supervisor,
             log=self.log,
         )

@@ -17,9 +17,7 @@ from jupyter_server.auth.identity import (
 )
 
 from ..wire.control import OWNER
-
-_HUB = "JUPYTERHUB_SERVICE_PREFIX"
-_HUB_USER = "JUPYTERHUB_USER"
+from . import hub
 
 
 def principal(provider: IdentityProvider, user: Any, environ: Mapping[str, str]) -> str | None:
@@ -31,7 +29,7 @@ def principal(provider: IdentityProvider, user: Any, environ: Mapping[str, str])
         return None
     if knows_one_person(provider, environ):
         return OWNER
-    return _named(_name(user))
+    return _named(_name(user), _kind(user))
 
 
 def kernel_principal(
@@ -45,7 +43,7 @@ def kernel_principal(
         return principal(provider, user, environ)
     if knows_one_person(provider, environ):
         return OWNER
-    return _named(environ.get(_HUB_USER, ""))
+    return _named(environ.get(hub.USER, ""))
 
 
 def knows_one_person(provider: IdentityProvider, environ: Mapping[str, str]) -> bool:
@@ -54,7 +52,8 @@ def knows_one_person(provider: IdentityProvider, environ: Mapping[str, str]) -> 
     Exact types: a subclass was written to tell people apart. Under JupyterHub's older single-user
     server the provider is stock, and the Hub decides all the same.
     """
-    if environ.get(_HUB):
+    base_url = getattr(provider.parent, "base_url", environ.get(hub.PREFIX, ""))
+    if hub.runs(base_url, environ):
         return False
     if type(provider) is LegacyIdentityProvider:
         return str(provider.login_handler_class.__module__).startswith("jupyter_server.auth.")
@@ -68,5 +67,11 @@ def _name(user: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _named(name: str) -> str | None:
-    return f"user:{name}" if name else None
+def _kind(user: Any) -> str:
+    """Return "service" for a service of JupyterHub's: its name may be a person's, too."""
+    model = getattr(user, "hub_user", user)
+    return "service" if isinstance(model, Mapping) and model.get("kind") == "service" else "user"
+
+
+def _named(name: str, kind: str = "user") -> str | None:
+    return f"{kind}:{name}" if name else None

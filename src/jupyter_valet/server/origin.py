@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
-_HUB_URL = "JUPYTERHUB_PUBLIC_URL"
 _DEFAULT_PORT = {"http": ":80", "https": ":443"}
 
 
@@ -71,18 +70,18 @@ def of_request(headers: Mapping[str, str], protocol: str, host: str) -> str | No
 class Origins:
     """The public origin, with `base_url`, for each question there is.
 
-    `fallback` returns the server's own idea of its URL (`ServerApp.connection_url`), which is right
-    only once it listens.
+    `hub_url` is what JupyterHub says it is, empty where it says nothing. `fallback` returns the
+    server's own idea of its URL (`ServerApp.connection_url`), which is right only once it listens.
     """
 
     base_url: str
     configured: str
     fallback: Callable[[], str]
-    environ: Mapping[str, str]
+    hub_url: str = ""
     learned: str = ""
 
     def __post_init__(self) -> None:
-        told = self.configured or self.environ.get(_HUB_URL, "")
+        told = self.configured or self.hub_url
         self._fixed = parse(told) if told else None
         if self.configured and self._fixed is None:
             raise ValueError(f"public_origin is not an origin: {self.configured!r}")

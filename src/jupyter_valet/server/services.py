@@ -12,7 +12,7 @@ from jupyter_server.serverapp import ServerApp
 
 from ..wire.control import StartParams
 from ..wire.errors import ValetError
-from . import process
+from . import hub, process
 from .demo_provider import DemoProvider
 from .events import Events
 from .kernels import Kernels
@@ -50,7 +50,7 @@ class Services:
             base_url=server.base_url,
             configured=settings.public_origin,
             fallback=lambda: server.connection_url,
-            environ=os.environ,
+            hub_url=hub.public_url(server.base_url, os.environ),
         )
         self._demo_provider = DemoProvider(settings.state_dir, log)
         plan = Plan(

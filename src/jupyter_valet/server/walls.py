@@ -9,7 +9,7 @@ import json
 import os
 import site
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from ..sandbox.policy import Mode, Opening, Policy, standard
 from ..sandbox.wall import Wall
 from ..sandbox.workspace import Workspace
 from ..wire.errors import ValetError
+from . import hub
 from .process import Log
 from .supervisor import Supervisor
 
@@ -33,6 +34,7 @@ class Wanted:
     sandbox: str
     state_dir: Path
     openings: Sequence[str]
+    closed_ports: Sequence[int] = ()
 
 
 class Closed:
@@ -95,6 +97,7 @@ def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Polic
             paths.jupyter_config_dir(),
             paths.jupyter_runtime_dir(),
             *_from_environment("JUPYTER_CONFIG_PATH"),
+            *hub.keys(os.environ),
         ],
         protected=[*_code_of_the_server(project), *_from_environment("JUPYTER_PATH")],
         openings=[Opening.parse(text) for text in openings],
@@ -103,11 +106,17 @@ def policy(server: ServerApp, state_dir: Path, openings: Sequence[str]) -> Polic
     return planned.with_modes({kernelspecs: Mode.READ, **_opened(planned)})
 
 
-def session(server: ServerApp, broker_port: Callable[[], int]) -> Callable[[], Session]:
-    """Return what tells the wall, at each start of a kernel, which ports are whose."""
+def session(
+    server: ServerApp, closed: Iterable[int], broker_port: Callable[[], int]
+) -> Callable[[], Session]:
+    """Return what tells the wall, at each start of a kernel, which ports are whose.
+
+    `closed` are those that the configuration names.
+    """
+    always = {server.port, *closed, *hub.ports(os.environ)}
 
     def now() -> Session:
-        ports = {server.port, *_running_servers(Path(server.runtime_dir))}
+        ports = always.union(_running_servers(Path(server.runtime_dir)))
         return Session(own_ports=frozenset(ports), broker_port=broker_port())
 
     return now
@@ -135,7 +144,7 @@ def build(server: ServerApp, wanted: Wanted, broker: Callable[[], Supervisor], l
 
     for folder in _forget_writable_imports(planned):
         log.warning("Modules are not imported from %s any more: kernels write there.", folder)
-    ports = session(server, lambda: broker().port)
+    ports = session(server, wanted.closed_ports, lambda: broker().port)
     return Wall(chosen, planned, ports, ready, without, functools.partial(log.warning, "%s"))
 
 

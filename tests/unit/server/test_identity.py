@@ -12,6 +12,7 @@ from jupyter_server.auth.identity import (
     User,
 )
 from jupyter_server.auth.login import LegacyLoginHandler
+from traitlets.config import LoggingConfigurable
 
 from jupyter_valet.server.identity import kernel_principal, principal
 
@@ -70,3 +71,24 @@ def test_a_kernel_that_no_request_started_runs_for_the_server_s_owner() -> None:
 
 def test_a_kernel_for_which_nobody_is_known_runs_for_nobody() -> None:
     assert kernel_principal(Hub(), None, {}) is None
+
+
+def test_a_service_of_the_hub_is_not_the_person_of_its_name() -> None:
+    """An administrator may have called a service as a person is called (jupyterhub.services)."""
+    model: Any = {"name": "jane", "kind": "service"}
+    assert principal(Hub(), model, HUB) == "service:jane"
+    person = User("jane")
+    person.hub_user = {"name": "jane", "kind": "user"}  # type: ignore[attr-defined]
+    assert principal(Hub(), person, HUB) == "user:jane"
+
+
+def test_a_server_started_in_a_terminal_of_the_hub_s_is_an_ordinary_one() -> None:
+    """It inherits the Hub's variables, and serves another path."""
+
+    class Server(LoggingConfigurable):
+        base_url = "/"
+
+    provider = IdentityProvider(parent=Server())
+    assert principal(provider, User("3fa9"), HUB) == "owner"
+    Server.base_url = HUB["JUPYTERHUB_SERVICE_PREFIX"]
+    assert principal(provider, User("jane"), HUB) == "user:jane"

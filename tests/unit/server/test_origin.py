@@ -6,12 +6,12 @@ import pytest
 
 from jupyter_valet.server.origin import Origins, is_loopback, of_navigation, of_request, parse
 
-HUB = {"JUPYTERHUB_PUBLIC_URL": "https://hub.example/user/jane/"}
+HUB = "https://hub.example/user/jane/"
 
 
-def origins(configured: str = "", **environ: str) -> Origins:
+def origins(configured: str = "", hub_url: str = "") -> Origins:
     own = "http://127.0.0.1:1234/user/jane/"
-    return Origins("/user/jane/", configured, lambda: own, environ)
+    return Origins("/user/jane/", configured, lambda: own, hub_url)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_origin_that_is_not_the_host_is_not_believed() -> None:
 
 
 def test_what_is_configured_wins() -> None:
-    told = origins("https://proxy.example/", **HUB)
+    told = origins("https://proxy.example/", HUB)
     assert told.guess() == "https://proxy.example/user/jane/"
     assert told.for_page("http", "evil.example") == "https://proxy.example/user/jane/"
     evil = {"Origin": "https://evil.example"}
@@ -87,13 +87,7 @@ def test_what_is_configured_wins() -> None:
 
 
 def test_what_the_hub_says_comes_next() -> None:
-    assert origins(**HUB).for_page("http", "evil.example") == "https://hub.example/user/jane/"
-
-
-def test_an_empty_hub_url_says_nothing() -> None:
-    """JupyterHub sets it empty unless its own public URL is configured."""
-    told = origins(JUPYTERHUB_PUBLIC_URL="")
-    assert told.for_page("http", "hub.example") == "https://hub.example/user/jane/"
+    assert origins("", HUB).for_page("http", "evil.example") == "https://hub.example/user/jane/"
 
 
 def test_a_page_belongs_to_the_origin_of_its_own_navigation() -> None:

@@ -84,7 +84,7 @@ class Session:
     """What belongs to this server and is not for kernels, and the one thing that is."""
 
     own_ports: frozenset[int] = frozenset()
-    """TCP ports of Jupyter servers: never to be connected to (R21, R47)."""
+    """TCP ports of Jupyter servers and of their Hub: never to be connected to (R21, R47)."""
     broker_port: int = 0
     """Where the broker listens; always reachable."""
     working_directory: str = "/"
