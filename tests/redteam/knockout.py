@@ -278,7 +278,7 @@ def _mark_in_keyring() -> None:
 
 
 def _traces() -> None:
-    from jupyter_valet.broker.vault.opening import Place
+    from jupyter_valet.broker.vault.folder import Place
 
     _put(Place, "traces", lambda self: [])
 

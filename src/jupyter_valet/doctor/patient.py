@@ -135,7 +135,7 @@ def _vault(
     from ..broker.secret import Secret
     from ..broker.vault import open_vault
     from ..broker.vault.key_sources import named
-    from ..broker.vault.store import read_header
+    from ..broker.vault.sqlite import read_header
 
     with contextlib.closing(open_vault(folder, source, prompt=lambda: Secret(passphrase))) as vault:
         vault.put("canary", "doctor", {}, Secret(secret))

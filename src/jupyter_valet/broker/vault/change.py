@@ -8,7 +8,7 @@ from ..secret import Secret
 from .ledger import Ledger, record_item, redeemed_item
 from .ring import KeyRing
 from .sealing import TAG_BYTES, Facts
-from .store import RecordRow, StateRow, Store
+from .store import Header, RecordRow, StateRow, Store
 
 STATE_KIND = "valet.state"
 
@@ -116,15 +116,10 @@ class Change:
         """Seal the ledger: the last step before the commit."""
         if self.turns_key:
             self._recount()
-        row = sealed_state(
-            self._ring,
-            self._store.header.vault_id,
-            self._store.header.key_source,
-            self.key_version,
-            self.generation,
-            self._ledger.total(),
+        total = self._ledger.total()
+        self._store.put_state(
+            sealed_state(self._ring, self._store.header, self.key_version, self.generation, total)
         )
-        self._store.put_state(row)
 
     def apply(self) -> Contents:
         """Return the contents after the commit."""
@@ -156,13 +151,15 @@ class Change:
 
 
 def sealed_state(
-    ring: KeyRing, vault_id: str, key_source: str, key_version: int, generation: int, total: bytes
+    ring: KeyRing, header: Header, key_version: int, generation: int, total: bytes
 ) -> StateRow:
-    """Return the state row: the ledger's sum, sealed with the generation and the key source."""
-    facts = state_facts(vault_id, key_source, key_version, generation)
+    """Return the state row: the ledger's sum, sealed with the generation and the header."""
+    facts = state_facts(header, key_version, generation)
     return StateRow(key_version, generation, ring.kek(key_version).seal_bytes(facts, total))
 
 
-def state_facts(vault_id: str, key_source: str, key_version: int, generation: int) -> Facts:
-    """Return what is authenticated with the ledger."""
-    return Facts(vault_id, STATE_KIND, "", key_version, generation, 0.0, key_source)
+def state_facts(header: Header, key_version: int, generation: int) -> Facts:
+    """Return what is authenticated with the ledger: also whose vault it is, and its key source."""
+    return Facts(
+        header.vault_id, STATE_KIND, header.owner, key_version, generation, 0.0, header.key_source
+    )

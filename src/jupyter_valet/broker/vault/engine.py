@@ -60,9 +60,10 @@ class Engine:
     def contents(self) -> Contents:
         """Return what the vault holds now."""
         with self.turn:
-            while (version := self.store.data_version()) != self._seen:
+            while self.store.data_version() != self._seen:
+                version = _UNSEEN
                 try:
-                    with self.store.reading():
+                    with self.store.reading() as version:
                         self._verify(version)
                 except KeyUnavailable:
                     # A rotation may have finished since this snapshot was taken.
@@ -77,9 +78,8 @@ class Engine:
         Nothing happens when the block raises or leaves the change empty.
         """
         with self.turn:
-            with self.store.writing():
-                version = self.store.data_version()
-                if version != self._seen:
+            with self.store.writing() as version:
+                if version != self._seen or not self.store.vouches:
                     self._verify(version)
                 # From here on memory is behind the file until the change is applied.
                 self._seen = _UNSEEN
@@ -90,6 +90,7 @@ class Engine:
             if not change.empty:
                 now = self._contents = change.apply()
                 self._witness.note(now.generation, now.key_version, self.ring)
+                version = self.store.own_version(version)
             self._seen = version
 
     def keep_ring(self, ring: KeyRing) -> None:
@@ -149,7 +150,7 @@ class Engine:
 
     def _check_state(self, state: StateRow, ledger: Ledger) -> None:
         header = self.store.header
-        facts = state_facts(header.vault_id, header.key_source, state.key_version, state.generation)
+        facts = state_facts(header, state.key_version, state.generation)
         try:
             total = self.ring.kek(state.key_version).open_bytes(facts, state.sealed)
         except Unsealable:

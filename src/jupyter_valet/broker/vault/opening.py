@@ -1,6 +1,6 @@
 """Finding a vault, or making one: in an order that `kill -9` may cut anywhere.
 
-A new vault is written beside its final name, then its ring is stored, then it gets its name, then
+A new vault is written without its final name, then its ring is stored, then it gets its name, then
 its witness. So a vault that has its name has its key; and a key or a witness without a vault means
 that the vault was deleted, which is an error and never a reason to begin a new one (R169).
 """
@@ -8,106 +8,81 @@ that the vault was deleted, which is an error and never a reason to begin a new 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from .change import sealed_state
 from .engine import Engine
-from .errors import KeyUnavailable, VaultDamaged
-from .files import identity, private_folder, sync_folder
+from .errors import KeyUnavailable, VaultDamaged, VaultUnwritable
+from .files import private_folder
+from .folder import FolderHome, Place
 from .key_sources import KeySource, choose, named
 from .key_sources.choice import AUTO, Prompt
-from .key_sources.file import FILE_NAME as KEY_FILE
-from .key_sources.passphrase import FILE_NAME as SEALED_KEY_FILE
 from .ledger import Ledger
-from .locks import Locks
+from .locks import Busy
 from .ring import KeyRing
-from .store import Header, Store, create, read_header
+from .store import Header, Home
 from .witness import Witness
 
 _CREATION_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the parts of a vault lie. The keys have a folder of their own, to be hidden as one."""
-
-    folder: Path
-
-    @property
-    def database(self) -> Path:
-        """The vault file."""
-        return self.folder / "vault.db"
-
-    @property
-    def unfinished(self) -> Path:
-        """A vault that is being made."""
-        return self.folder / "vault.db.new"
-
-    @property
-    def keys(self) -> Path:
-        """The folder of key files and the witness."""
-        return self.folder / "keys"
-
-    @property
-    def witness(self) -> Path:
-        """The witness file."""
-        return self.keys / "witness"
-
-    @property
-    def locks(self) -> Path:
-        """The folder of lock files."""
-        return self.folder / "locks"
-
-    def traces(self) -> list[str]:
-        """Return what is left in the key folder of a vault that was here."""
-        names = ("witness", KEY_FILE, SEALED_KEY_FILE)
-        return [name for name in names if identity(self.keys / name) is not None]
-
-
 class Opening:
     """Opens the vault of one place, at once or when the passphrase comes."""
 
-    def __init__(self, folder: Path, wanted: str, prompt: Prompt) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wanted: str,
+        prompt: Prompt,
+        home: Home | None = None,
+        source: KeySource | None = None,
+    ) -> None:
         self.place = Place(private_folder(folder))
         private_folder(self.place.keys)
-        self.locks = Locks(self.place.locks)
-        self.source = self._pick(wanted, prompt)
+        self._home = home or FolderHome(self.place)
+        self.locks = self._home.locks
+        self.source = self._pick(wanted, prompt, source)
 
     def engine(self, *, accept_older: bool = False) -> Engine:
         """Open the vault; make it first when there is none.
 
         `accept_older` leaves the witness unasked: a person said that a backup was put back.
 
-        Raises `VaultLocked`, `PassphraseRefused`, `KeyUnavailable`, `VaultDamaged` or
-        `VaultUnwritable`.
+        Raises `VaultLocked`, `PassphraseRefused`, `KeyUnavailable`, `VaultDamaged`,
+        `VaultUnwritable` or `VaultUnreachable`.
         """
-        if identity(self.place.database) is None:
-            with self.locks.file("\0create").acquire(timeout=_CREATION_SECONDS):
-                if identity(self.place.database) is None:
-                    self._make()
-                # Still under the lock: the witness must be there before the first write.
-                return self._open(accept_older)
+        if self._home.header() is None:
+            try:
+                with self.locks.held("\0create", _CREATION_SECONDS):
+                    if self._home.header() is None:
+                        self._make()
+                    # Still under the lock: the witness must be there before the first write.
+                    return self._open(accept_older)
+            except Busy:
+                raise VaultUnwritable("another process has been making it for a minute") from None
         return self._open(accept_older)
 
-    def _pick(self, wanted: str, prompt: Prompt) -> KeySource:
+    def _pick(self, wanted: str, prompt: Prompt, source: KeySource | None) -> KeySource:
         recorded = self._recorded()
+        if source is not None:
+            wanted = source.name
+        if recorded is not None and wanted not in (AUTO, recorded):
+            raise KeyUnavailable(f"it is kept in the {recorded} source, not in {wanted}")
+        if source is not None:
+            return source
         if recorded is None:
             return choose(wanted, self.place.keys, prompt)
-        if wanted not in (AUTO, recorded):
-            raise KeyUnavailable(f"it is kept in the {recorded} source, not in {wanted}")
         return named(recorded, self.place.keys, prompt)
 
     def _recorded(self) -> str | None:
         """Return the key source that the vault was made with, or None when there is no vault."""
-        if identity(self.place.database) is not None:
-            return read_header(self.place.database).key_source
-        if identity(self.place.unfinished) is not None and self.place.traces():
-            return read_header(self.place.unfinished).key_source
-        return None
+        header = self._home.header()
+        if header is None and self.place.traces():
+            header = self._home.unfinished()
+        return None if header is None else header.key_source
 
     def _open(self, accept_older: bool) -> Engine:
-        store = Store(self.place.database)
+        store = self._home.open()
         witness = Witness(self.place.witness, store.header.vault_id)
         try:
             ring = self.source.load(store.header.vault_id)
@@ -125,30 +100,30 @@ class Opening:
     def _make(self) -> None:
         if not self._stored_ring():
             self._begin()
-        self.place.unfinished.replace(self.place.database)
-        sync_folder(self.place.folder)
+        self._home.finish()
 
     def _stored_ring(self) -> bool:
         """Whether a vault was being made here, and had got as far as storing its ring."""
-        unfinished = identity(self.place.unfinished) is not None
-        if not unfinished or identity(self.place.witness) is not None:
+        if "witness" in self.place.traces():
             return False
         try:
-            header = read_header(self.place.unfinished)
+            header = self._home.unfinished()
         except VaultDamaged:
             return False
-        same = header.key_source == self.source.name
-        return same and self.source.load(header.vault_id) is not None
+        if header is None or header.key_source != self.source.name:
+            return False
+        return self.source.load(header.vault_id) is not None
 
     def _begin(self) -> None:
         traces = self.place.traces()
         if traces:
             raise VaultDamaged(f"its file is missing, although its {traces[0]} is still there")
         ring = KeyRing.new(secrets.token_hex(16))
-        state = sealed_state(ring, ring.vault_id, self.source.name, 1, 0, Ledger(b"").total())
-        create(self.place.unfinished, Header(ring.vault_id, self.source.name), state)
+        header = Header(ring.vault_id, self.source.name, self._home.owner)
+        state = sealed_state(ring, header, 1, 0, Ledger(b"").total())
+        self._home.begin(header, state)
         try:
             self.source.store(ring)
         except BaseException:
-            self.place.unfinished.unlink(missing_ok=True)
+            self._home.abandon()
             raise

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from .files import private_folder, sync_folder
+from .folder import Place
 from .key_sources.choice import Prompt
-from .opening import Opening, Place
+from .opening import Opening
 
 _AUDIT = "audit.jsonl"
 

@@ -10,10 +10,11 @@ from .change import Contents
 from .engine import Engine
 from .errors import VaultLocked
 from .files import identity
+from .folder import Place
 from .key_sources import named
-from .opening import Opening, Place
+from .opening import Opening
 from .record import RESERVED
-from .store import read_header
+from .sqlite import read_header
 
 
 def describe(state_dir: Path) -> dict[str, Any]:

@@ -1,51 +1,28 @@
-"""The SQLite file: ciphertext and metadata, in short durable transactions. It knows no key.
+"""What a vault asks of the database below it: rows of ciphertext and metadata, and no key.
 
-WAL with `synchronous=FULL`: a commit is on the disk when it returns, and `kill -9` at any moment
-leaves the last commit. `secure_delete` overwrites what was deleted.
+`SqliteStore` keeps one vault in a file of its own, `PostgresStore` many vaults in one database; the
+statements are the same (`rows`). `shared_tests` of the key sources has its like in
+`tests/unit/vault`, where every test that needs no file runs on both.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from .errors import VaultDamaged, VaultUnwritable
-from .files import create_private, identity, sync_folder
-from .sealing import FORMAT, TAG_BYTES
-
-_APPLICATION_ID = 0x4A564C54  # "JVLT", for file(1)
-_BUSY_SECONDS = 10.0
-
-_SCHEMA = [
-    "CREATE TABLE vault (one INTEGER PRIMARY KEY CHECK (one = 1), format TEXT NOT NULL,"
-    " id TEXT NOT NULL, key_source TEXT NOT NULL)",
-    "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), key_version INTEGER NOT NULL,"
-    " generation INTEGER NOT NULL, sealed BLOB NOT NULL)",
-    "CREATE TABLE record (kind TEXT NOT NULL, id TEXT NOT NULL, key_version INTEGER NOT NULL,"
-    " revision INTEGER NOT NULL, updated_at REAL NOT NULL, meta TEXT NOT NULL,"
-    " sealed BLOB NOT NULL, PRIMARY KEY (kind, id))",
-    "CREATE TABLE redeemed (digest BLOB PRIMARY KEY, expires_at REAL NOT NULL)",
-]
-_PRAGMAS = [
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA mmap_size = 0",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",
-    "PRAGMA synchronous = FULL",
-]
+from .locks import Locks
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of a vault before its key: the key source is authenticated later."""
+    """What is known of a vault before its key: the key source and owner are authenticated later."""
 
     vault_id: str
     key_source: str
+    owner: str = ""
+    """Whose vault it is, where several lie together; empty for a file, whose owner is the system's
+    own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +36,7 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A record as it lies in the file."""
+    """A record as it lies in the database."""
 
     kind: str
     id: str
@@ -74,226 +51,93 @@ Outline = tuple[str, str, int, bytes]
 """Kind, id, revision and tag of a record: enough to see whether it changed."""
 
 
-class Store:
-    """One connection to one vault file."""
+class Store(Protocol):
+    """The rows of one vault, open for use.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._identity = _checked(path)
-        with _clear_errors():
-            self._db = _connect(path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-        if identity(path) != self._identity:
-            raise VaultDamaged(f"{path.name} was replaced while it was being opened")
-        with _clear_errors():
-            self.header = _header(self._db)
-            self._check_pages()
+    Between `reading` or `writing` and their end, one thread uses it (the engine sees to that);
+    `data_version` may be asked at any time from any thread.
+    """
 
-    def close(self) -> None:
-        """Close the connection; the last one folds the WAL into the file."""
-        self._db.close()
+    header: Header
+    vouches: bool
+    """Whether every change of the rows, by whomever, changes `data_version`. Where not, a write
+    first checks everything again that it is about to vouch for."""
 
     def data_version(self) -> int:
-        """Return a number that changes when another connection committed something."""
-        try:
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise _in_words(error) from None
+        """Return a number that changes when somebody else committed something; never negative."""
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[None]:
-        """Run the block on one snapshot of the file."""
-        with _clear_errors():
-            self._db.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._end("ROLLBACK")
+    def reading(self) -> AbstractContextManager[int]:
+        """Run the block on one snapshot, which is at least as new as the version it is given."""
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[int]:
         """Run the block as the only writer; what it did is durable when this returns.
 
-        Raises `VaultUnwritable` when the disk refuses: nothing of the block happened then. Raises
-        `VaultDamaged` when the file at our path is no longer the one we have open.
+        The block is given the version that it builds on. Raises `VaultUnwritable` or
+        `VaultUnreachable` when nothing of the block happened, `VaultUnsure` when nobody can tell,
+        and `VaultDamaged` when these are no longer the rows that were opened.
         """
-        if identity(self._path) != self._identity:
-            raise VaultDamaged(f"{self._path.name} was replaced or removed while in use")
-        with _clear_errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                self._end("ROLLBACK")
+
+    def own_version(self, before: int) -> int:
+        """Return what `data_version` says after our own commit on top of `before`."""
 
     def state(self) -> StateRow:
         """Return the sealed ledger. Raises `VaultDamaged` when there is none."""
-        row = self._db.execute("SELECT key_version, generation, sealed FROM state").fetchone()
-        if row is None:
-            raise VaultDamaged("its state is missing")
-        return StateRow(*_typed(row, (int, int, bytes)))
 
     def put_state(self, row: StateRow) -> None:
-        """Store the sealed ledger."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?)",
-            (row.key_version, row.generation, row.sealed),
-        )
+        """Store the sealed ledger: the last statement before the commit."""
 
     def outlines(self) -> list[Outline]:
         """Return what is there, without opening anything."""
-        rows = self._db.execute(
-            f"SELECT kind, id, revision, substr(sealed, -{TAG_BYTES}) FROM record"  # noqa: S608
-        )
-        return [_typed(row, (str, str, int, bytes)) for row in rows]
 
     def record(self, kind: str, record_id: str) -> RecordRow:
         """Return one record that is known to be there."""
-        row = self._db.execute(
-            "SELECT * FROM record WHERE kind = ? AND id = ?", (kind, record_id)
-        ).fetchone()
-        return RecordRow(*_typed(row, (str, str, int, int, float, str, bytes)))
 
     def put_record(self, row: RecordRow) -> None:
         """Store a record in the place of an earlier one."""
-        values = (
-            row.kind,
-            row.id,
-            row.key_version,
-            row.revision,
-            row.updated_at,
-            row.meta,
-            row.sealed,
-        )
-        self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def delete_record(self, kind: str, record_id: str) -> None:
         """Delete a record."""
-        self._db.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
 
     def redeemed(self) -> dict[bytes, float]:
         """Return the tokens that were used, and when each would have expired."""
-        rows = self._db.execute("SELECT digest, expires_at FROM redeemed").fetchall()
-        return dict(_typed(row, (bytes, float)) for row in rows)
 
     def put_redeemed(self, digest: bytes, expires_at: float) -> None:
         """Remember a used token."""
-        self._db.execute("INSERT INTO redeemed VALUES (?, ?)", (digest, expires_at))
 
     def delete_redeemed(self, digest: bytes) -> None:
         """Forget a used token that has expired."""
-        self._db.execute("DELETE FROM redeemed WHERE digest = ?", (digest,))
 
     def fold(self) -> None:
-        """Fold the WAL into the file and empty it, so that no old ciphertext stays there."""
-        with contextlib.suppress(sqlite3.OperationalError):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Overwrite what is not needed any more, as far as the database can."""
 
-    def put_header(self, header: Header) -> None:
-        """Record another key source."""
-        self._db.execute("UPDATE vault SET key_source = ?", (header.key_source,))
-        self.header = header
-
-    def _check_pages(self) -> None:
-        """Refuse a file with damage that reading alone would not meet, such as in an index."""
-        if self._db.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-            raise VaultDamaged("its file is damaged")
-
-    def _end(self, how: str) -> None:
-        if self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute(how)
+    def close(self) -> None:
+        """Let go of the rows."""
 
 
-def read_header(path: Path) -> Header:
-    """Return who a vault file is, without opening it for use. Raises `VaultDamaged`."""
-    _checked(path)
-    with _clear_errors(), contextlib.closing(_connect(path)) as db:
-        return _header(db)
+class Home(Protocol):
+    """Where the rows of one vault lie, or will.
 
+    A vault gets its name last: until `finish` it is unfinished, and nobody else's.
+    """
 
-def create(path: Path, header: Header, state: StateRow) -> None:
-    """Write a new, empty vault file; complete and durable when this returns."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    create_private(path)
-    with _clear_errors(), contextlib.closing(_connect(path)) as db:
-        db.execute("BEGIN")
-        for table in _SCHEMA:
-            db.execute(table)
-        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        db.execute(
-            "INSERT INTO vault VALUES (1, ?, ?, ?)", (FORMAT, header.vault_id, header.key_source)
-        )
-        db.execute(
-            "INSERT INTO state VALUES (1, ?, ?, ?)",
-            (state.key_version, state.generation, state.sealed),
-        )
-        db.execute("COMMIT")
-    sync_folder(path.parent)
+    locks: Locks
+    owner: str
+    """As in `Header`."""
 
+    def header(self) -> Header | None:
+        """Return who lies here, or None when no vault does. Raises `VaultDamaged`."""
 
-def _header(db: sqlite3.Connection) -> Header:
-    tables = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    if sorted(sql for (sql,) in tables) != sorted(_SCHEMA):
-        raise VaultDamaged("it is not a vault, or not one of this version")
-    row = db.execute("SELECT format, id, key_source FROM vault").fetchone()
-    if row is None or row[0] != FORMAT:
-        raise VaultDamaged("it was written by another version of jupyter-valet")
-    return Header(str(row[1]), str(row[2]))
+    def unfinished(self) -> Header | None:
+        """Return the vault that was begun here and has no name yet. Raises `VaultDamaged`."""
 
+    def begin(self, header: Header, state: StateRow) -> None:
+        """Write a new, empty vault, durably, in the place of one that is unfinished."""
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in _PRAGMAS:
-        db.execute(pragma)
-    return db
+    def abandon(self) -> None:
+        """Remove the unfinished vault."""
 
+    def finish(self) -> None:
+        """Give the unfinished vault its name, durably."""
 
-def _checked(path: Path) -> tuple[int, int]:
-    for suffix in ("-wal", "-shm", "-journal"):
-        identity(path.with_name(path.name + suffix))
-    found = identity(path)
-    if found is None:
-        raise VaultDamaged(f"{path.name} is missing")
-    return found
-
-
-def _typed(row: tuple[Any, ...], types: tuple[type, ...]) -> tuple[Any, ...]:
-    """Return a row whose columns have the types that we wrote. SQLite would take any."""
-    if tuple(map(type, row)) != types:
-        raise VaultDamaged("a row has another form than it was written in")
-    return row
-
-
-@contextlib.contextmanager
-def _clear_errors() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _in_words(error) from None
-
-
-_IN_WORDS: dict[str, type[VaultDamaged] | type[VaultUnwritable]] = {
-    "SQLITE_FULL": VaultUnwritable,
-    "SQLITE_IOERR": VaultUnwritable,
-    "SQLITE_READONLY": VaultUnwritable,
-    "SQLITE_BUSY": VaultUnwritable,
-    "SQLITE_CANTOPEN": VaultUnwritable,
-}
-_WORDS = {
-    "SQLITE_FULL": "the disk is full",
-    "SQLITE_IOERR": "the disk refuses to read or write it",
-    "SQLITE_READONLY": "its file or folder is read-only",
-    "SQLITE_BUSY": "another process holds it",
-    "SQLITE_CANTOPEN": "its file cannot be opened",
-    "SQLITE_NOTADB": "its file is no database any more",
-    "SQLITE_CORRUPT": "its file is damaged",
-}
-
-
-def _in_words(error: Any) -> VaultDamaged | VaultUnwritable:
-    """Return the error that a person sees for one of SQLite's, extended codes included."""
-    name = "_".join(str(getattr(error, "sqlite_errorname", "")).split("_")[:2])
-    return _IN_WORDS.get(name, VaultDamaged)(_WORDS.get(name, "its file is damaged"))
+    def open(self) -> Store:
+        """Open the vault that lies here."""

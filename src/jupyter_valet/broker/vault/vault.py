@@ -10,14 +10,13 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from ...wire.errors import ValetError
 from ..secret import Secret
 from .change import Change
 from .engine import Engine
 from .errors import Conflict, VaultLocked, VaultUnwritable
 from .key_sources.passphrase import PassphraseSource
+from .locks import Busy
 from .opening import Opening
 from .record import RESERVED, Record, checked_meta, record_of
 from .rotation import rotate
@@ -166,9 +165,9 @@ class Vault:
         """
         engine = self._opened()
         try:
-            with self._opening.locks.file(_ROTATION).acquire(timeout=_ROTATION_SECONDS):
+            with self._opening.locks.held(_ROTATION, _ROTATION_SECONDS):
                 return rotate(engine)
-        except Timeout:
+        except Busy:
             raise VaultUnwritable("another process is rotating the key") from None
 
     def close(self) -> None:
@@ -189,8 +188,7 @@ class Vault:
 
     def _raise_floor(self, engine: Engine) -> None:
         """Leave a mark in a key source that lies apart; it can wait when now is a bad time."""
-        lock = self._opening.locks.file(_ROTATION)
-        with contextlib.suppress(Timeout, ValetError), lock.acquire(blocking=False):
+        with contextlib.suppress(Busy, ValetError), self._opening.locks.held(_ROTATION, 0):
             engine.raise_floor()
 
 
