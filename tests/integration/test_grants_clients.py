@@ -101,7 +101,8 @@ async def test_a_client_that_cannot_ask_is_told_in_fixed_words(here: World, mode
         allow(here.policy, here.callers[0], made, access="read")
         refused = await client.call_tool(*DRIFT)
         assert text(refused).startswith("approval_required:")
-        assert "/valet/connections" in text(refused)
+        assert "connections page" in text(refused)
+        assert "http" not in text(refused)  # a link is for the person, not for a model
         # The person finds the question there; the same call goes through afterwards, once.
         [asked] = [t for t in here.transactions.waiting("jane") if t.kind is Kind.APPROVAL]
         Chooser(here, made).answer(asked)

@@ -18,6 +18,7 @@ import anyio
 from ..wire import egress, routes
 from ..wire.errors import ValetError
 from ..wire.functions import MAX_BODY
+from ..wire.held import HeldView
 from ..wire.views import ConnectRequest, TransactionView
 from .additions.routes import MAX_BODY as MAX_TOOLSET_BODY
 from .additions.routes import ToolsetRoutes
@@ -137,6 +138,8 @@ class Routes:
                 return await self._disconnect(connection)
             case "DELETE", ["grants", grant]:
                 return self.services.holdings.end_grant(self.request.caller, grant)
+            case "GET", ["held"]:
+                return (await self._held()).to_json()
             case "GET", ["transactions", transaction]:
                 return (await self._watch(transaction)).to_json()
             case "DELETE", ["transactions", transaction]:
@@ -172,16 +175,28 @@ class Routes:
 
     async def _watch(self, transaction_id: str) -> TransactionView:
         transaction = self._own(transaction_id)
-        try:
-            after = int(self.request.query.get("after", "-1"))
-            wait = min(float(self.request.query.get("wait", "0")), routes.LONG_POLL_SECONDS)
-        except ValueError as error:
-            raise ValetError("bad_request", what="after and wait are numbers") from error
+        after, wait = self._poll()
         if wait > 0 and after >= 0:
             transaction = await self.services.transactions.wait(
                 transaction.id, after=after, timeout=wait
             )
         return self.services.view(transaction)
+
+    async def _held(self) -> HeldView:
+        """Return what calls of this kernel are held for; a sign-in that is over has no card."""
+        transactions, kernel = self.services.transactions, self.request.caller.kernel_id
+        revision, ids = await transactions.held.changed(kernel, *self._poll())
+        pending = [found for id in ids if (found := transactions.get(id)) is not None]
+        return HeldView(revision, [self.services.view(t) for t in pending if not t.state.final])
+
+    def _poll(self) -> tuple[int, float]:
+        """Return after which revision, and how long to wait for it. Raises `ValetError`."""
+        try:
+            after = int(self.request.query.get("after", "-1"))
+            wait = min(float(self.request.query.get("wait", "0")), routes.LONG_POLL_SECONDS)
+        except ValueError as error:
+            raise ValetError("bad_request", what="after and wait are numbers") from error
+        return after, wait
 
     def _end(self, transaction_id: str) -> TransactionView:
         transaction = self._own(transaction_id)

@@ -102,7 +102,7 @@ _KINDS = [
         "approval_required",
         403,
         "This write to {provider} waits for the person's approval.",
-        "They find the question at {url}. Call again, with the same arguments, once they approved.",
+        "They find it on their connections page. Call again with the same arguments after that.",
     ),
     ErrorKind(
         "unattended_grant",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_valet.broker.mcp import patience
-from jupyter_valet.broker.mcp.patience import Patience
+from jupyter_valet.broker.mcp.patience import Patience, declared
 
 pytestmark = pytest.mark.anyio
 
@@ -73,3 +73,16 @@ async def test_silence_is_broken_by_pings_until_the_answer(
         await asyncio.sleep(0.05)
     assert {m["body"] for m in sent[1:-1]} == {b": ping\r\n\r\n"}
     assert len(sent) == before
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(b"590", 590.0), (b"0", 0.0), (b"86400", 600.0), (b"-1", None), (b"nan", None), (b"", None)],
+)
+def test_a_client_may_say_how_long_it_waits(said: bytes, seconds: float | None) -> None:
+    """It is believed, within bounds; what is no number of seconds is nothing."""
+    assert declared([(b"host", b"x"), (b"x-jupyter-valet-patience", said)]) == seconds
+
+
+def test_most_clients_do_not_say() -> None:
+    assert declared([(b"host", b"127.0.0.1:1")]) is None

@@ -3,12 +3,14 @@
 Nothing here shows a page, talks to a provider or speaks MCP; `consent`, `oauth` and `mcp` do.
 """
 
+from .held import Held
 from .needs import Needs, NeedsApproval, NeedsAuthorization, NeedsGrant, NeedsVisit
 from .question import Question
 from .transaction import Transaction
 from .transactions import Transactions
 
 __all__ = [
+    "Held",
     "Needs",
     "NeedsApproval",
     "NeedsAuthorization",

@@ -16,6 +16,7 @@ from ...wire.views import Kind, TransactionState
 from ..kernels import Caller, below
 from ..vault import Conflict, Record, Vault
 from . import record as records
+from .held import Held
 from .question import Question
 from .transaction import TIME_TO_LIVE, Transaction
 
@@ -42,6 +43,7 @@ class Transactions:
         self._clock = clock
         self._nonces: dict[str, str] = {}
         self._changed: dict[str, anyio.Event] = {}
+        self.held = Held(clock=clock)
 
     # One transaction -------------------------------------------------------------------------
 

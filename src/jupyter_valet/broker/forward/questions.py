@@ -10,7 +10,6 @@ import anyio
 
 from ...wire import egress as wire
 from ...wire.errors import ValetError
-from ...wire.routes import PAGE_CONNECTIONS
 from ...wire.views import Kind, TransactionView
 from ..elicitation import Needs, Transaction, Transactions
 from ..kernels import Caller
@@ -45,7 +44,7 @@ class Questions:
         """
         transaction = self.transactions.ask(caller, needs.question)
         title = self.profiles[needs.provider].title
-        waiting = _waiting(needs, title, caller)
+        waiting = _waiting(needs, title)
         if cards:
             raise Asked(waiting, self.view(transaction))
         transaction = await self._held(transaction)
@@ -66,13 +65,12 @@ class Questions:
         return transaction
 
 
-def _waiting(needs: Needs, title: str, caller: Caller) -> ValetError:
+def _waiting(needs: Needs, title: str) -> ValetError:
     """Return the error of a request that can be sent again once the person has answered."""
     match needs.question.kind:
         case Kind.GRANT:
             return ValetError("grant_required", provider=title, name=needs.provider)
         case Kind.APPROVAL:
-            url = caller.origin + PAGE_CONNECTIONS
-            return ValetError("approval_required", provider=title, url=url)
+            return ValetError("approval_required", provider=title)
         case _:
             return ValetError("authorization_required", provider=title)

@@ -5,8 +5,11 @@ revision       declares elicitation    what happens
 =============  ======================  ====================================================
 2026-07-28     `url`                   `InputRequiredResult`; the client retries the call
 2025-11-25     `url`                   `elicitation/create`, wait, `elicitation/complete`
-either         no `url`                a short hold, then an error text for the model
+either         no `url`                a hold, then an error text for the model
 =============  ======================  ====================================================
+
+The hold is as long as the client said that it waits (`wire.held.PATIENCE`), as the snippets of
+`tools.mcp` do, and short for every other. Meanwhile the kernel that called can show the card.
 
 The other revision's form is never sent: clients fail hard on it, and -32042 is forbidden on
 2026-07-28 (ES-11, ES-12). Nobody gets it on 2025-11-25 either: no agent framework shows it to the
@@ -36,7 +39,7 @@ from mcp_types import (
 
 from ...wire.errors import ValetError
 from ...wire.mcp import META_WHOLE
-from ...wire.routes import LONG_POLL_SECONDS, PAGE_CONNECTIONS
+from ...wire.routes import LONG_POLL_SECONDS
 from ...wire.views import Kind
 from ...wire.views import question as in_words
 from ..calls import Calls
@@ -49,7 +52,8 @@ from .results import failure, success
 from .state import CallState, redeem, refused
 
 HOLD = 4.0
-"""Seconds a call of a client that cannot ask is held: the strictest framework gives up after 5."""
+"""Seconds a call of a client that cannot ask is held when it does not say that it waits longer:
+the strictest framework gives up after 5."""
 
 KEY = "connect"
 """The name of our question in `inputRequests` (MS-02)."""
@@ -137,11 +141,21 @@ class _Leg:
         if self.exchange.url and self.exchange.can_push:
             transaction = await self._push(transaction)
         else:
-            transaction = await self._wait(transaction, self.asking.hold)
+            transaction = await self._hold(transaction)
         if not transaction.state.final:
             raise self._required(transaction)
         self._end(transaction)
         return None
+
+    async def _hold(self, transaction: Transaction) -> Transaction:
+        """Wait while somebody else shows the question, as long as the client bears it."""
+        held = self.asking.transactions.held
+        seconds = held.seconds(transaction, self.exchange.waits, self.asking.hold)
+        with held.holding(transaction):
+            transaction = await self._wait(transaction, seconds)
+        if not transaction.state.final:
+            held.in_vain(transaction)
+        return transaction
 
     def _note(self, needs: Needs) -> None:
         """Remember what is asked for; refuse to ask for the same twice in one call (L17)."""
@@ -158,8 +172,7 @@ class _Leg:
             case Kind.GRANT:
                 return ValetError("grant_required", provider=title, name=transaction.provider)
             case Kind.APPROVAL:
-                url = self.exchange.caller.origin + PAGE_CONNECTIONS
-                return ValetError("approval_required", provider=title, url=url)
+                return ValetError("approval_required", provider=title)
         return ValetError("authorization_required", provider=transaction.provider)
 
     def _end(self, transaction: Transaction) -> None:

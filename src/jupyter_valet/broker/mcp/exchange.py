@@ -12,6 +12,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from ..kernels import Caller
 from .authentication import CALLER
+from .patience import declared
 from .presence import PRESENCE, Presence
 
 
@@ -33,6 +34,10 @@ class Exchange(Protocol):
     @property
     def can_push(self) -> bool:
         """Whether a request can be sent to the client while this one is answered (2025-11-25)."""
+
+    @property
+    def waits(self) -> float | None:
+        """Seconds that the client says it waits for the answer; None when it does not say."""
 
     def check(self) -> None:
         """Raise `Gone` when the client has disconnected."""
@@ -60,6 +65,7 @@ class _OfSdk:
         self._presence: Presence = scope[PRESENCE]
         self.caller: Caller = scope[CALLER]
         self.modern = context.protocol_version in MODERN_PROTOCOL_VERSIONS
+        self.waits = declared(scope["headers"])
 
     @property
     def url(self) -> bool:

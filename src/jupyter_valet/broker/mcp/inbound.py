@@ -30,6 +30,8 @@ from mcp_types.methods import validate_client_request
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import BaseModel, ValidationError
 
+from .patience import declared
+
 RawHeaders = Iterable[tuple[bytes, bytes]]
 SchemaOf = Callable[[str], Mapping[str, Any] | None]
 """Returns the input schema of a tool, or None when it declares no headers."""
@@ -54,6 +56,8 @@ class Inbound:
     raw: Mapping[str, Any]
     params: BaseModel
     capabilities: Any
+    waits: float | None = None
+    """Seconds that the client says it waits."""
 
     @property
     def progress_token(self) -> str | int | None:
@@ -105,6 +109,7 @@ def read(scope: Mapping[str, Any], body: bytes, schema_of: SchemaOf) -> Inbound 
         raw_params,
         params,
         route.client_capabilities,
+        declared(scope["headers"]),
     )
 
 

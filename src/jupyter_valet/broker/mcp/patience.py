@@ -7,9 +7,11 @@ life, a client or something between would give up a call that waits for a slow u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
+
+from ...wire.held import LONGEST, PATIENCE
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -82,6 +84,18 @@ class Patience:
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+_PATIENCE = PATIENCE.lower().encode()
+
+
+def declared(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
+    """Return how many seconds a client says that it waits, at most `LONGEST`.
+
+    None when it does not say, and when that is no number of seconds.
+    """
+    said = next((value for name, value in headers if name == _PATIENCE), b"")
+    return min(float(said), LONGEST) if said.isdigit() else None
 
 
 def _event(message: bytes) -> bytes:

@@ -140,6 +140,10 @@ class _Single:
     def url(self) -> bool:
         return self.inbound.url
 
+    @property
+    def waits(self) -> float | None:
+        return self.inbound.waits
+
     def check(self) -> None:
         self.presence.check()
 

@@ -1,0 +1,98 @@
+"""Calls that are held: for how long, and who is told."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from jupyter_valet.broker.elicitation import Held, Question, Transaction
+from jupyter_valet.broker.kernels import Caller
+from jupyter_valet.wire.views import Kind
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1000.0
+CALLER = Caller("jane", "kernel-1", "work.ipynb", "http://127.0.0.1:8888/")
+QUESTION = Question(Kind.SIGN_IN, "demo", "list_issues needs it")
+
+
+def transaction(ttl: float = 600.0) -> Transaction:
+    return Transaction.begin(CALLER, QUESTION, now=NOW, ttl=ttl)
+
+
+def held() -> Held:
+    return Held(clock=lambda: NOW)
+
+
+def test_a_client_that_says_nothing_is_held_as_every_client_bears() -> None:
+    assert held().seconds(transaction(), None, 4.0) == 4.0
+
+
+def test_a_client_that_waits_longer_is_held_longer() -> None:
+    assert held().seconds(transaction(), 590.0, 4.0) == 590.0
+
+
+def test_a_client_that_waits_for_nothing_is_not_held() -> None:
+    assert held().seconds(transaction(), 0.0, 4.0) == 0.0
+
+
+def test_a_call_gives_up_before_its_question_expires() -> None:
+    """A model shall read that somebody must sign in, not that something has expired."""
+    assert held().seconds(transaction(ttl=100.0), 590.0, 4.0) == 99.0
+    assert held().seconds(transaction(ttl=0.5), 590.0, 4.0) == 0.0
+
+
+def test_after_a_wait_in_vain_the_next_calls_are_held_shortly() -> None:
+    asked, other = transaction(), transaction()
+    calls = held()
+    calls.in_vain(asked)
+    assert calls.seconds(asked, 590.0, 4.0) == 4.0
+    assert calls.seconds(asked, 2.0, 4.0) == 2.0
+    assert calls.seconds(other, 590.0, 4.0) == 590.0
+
+
+async def test_who_watches_a_kernel_is_told_what_its_calls_are_held_for() -> None:
+    calls, asked = held(), transaction()
+    revision, nothing = await calls.changed("kernel-1", -1, 0)
+    assert nothing == []
+    told: list[tuple[int, list[str]]] = []
+
+    async def watch() -> None:
+        told.append(await calls.changed("kernel-1", revision, 5))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await anyio.wait_all_tasks_blocked()
+        with calls.holding(asked), calls.holding(asked):
+            await anyio.wait_all_tasks_blocked()
+            assert [ids for _, ids in told] == [[asked.id]]
+            assert (await calls.changed("kernel-1", -1, 0))[1] == [asked.id]
+            assert (await calls.changed("kernel-2", -1, 0))[1] == []
+    assert (await calls.changed("kernel-1", -1, 0))[1] == []
+
+
+async def test_nothing_is_kept_of_a_kernel_that_holds_nothing() -> None:
+    calls = held()
+    with calls.holding(transaction()):
+        await calls.changed("kernel-1", -1, 0)
+    assert not calls._kernels
+
+
+async def test_who_watches_a_kernel_without_questions_waits() -> None:
+    """It must not be answered at once, or a watching kernel would ask without end."""
+    calls = held()
+    revision, _ = await calls.changed("kernel-1", -1, 0)
+    with calls.holding(transaction()):
+        pass
+    revision, _ = await calls.changed("kernel-1", revision, 0)
+    with anyio.move_on_after(0.05) as waited:
+        await calls.changed("kernel-1", revision, 5)
+    assert waited.cancelled_caught
+
+
+async def test_a_wait_without_news_ends() -> None:
+    calls = held()
+    with calls.holding(transaction()):
+        revision, _ = await calls.changed("kernel-1", -1, 0)
+        with anyio.fail_after(2):
+            assert (await calls.changed("kernel-1", revision, 0.01))[0] == revision
