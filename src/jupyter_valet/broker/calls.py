@@ -12,6 +12,7 @@ from typing import Any
 
 from .catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool, Wish
 from .catalogue.source import Progress
+from .clients.scopes import check
 from .kernels import Caller
 
 _NO_WISH = Wish()
@@ -40,10 +41,11 @@ class Calls:
     ) -> ToolOutcome:
         """Run a tool for `caller`.
 
-        Raises `UnknownTool`, `Needs`, and `ValetError` for bad arguments and for what goes wrong on
-        the way.
+        Raises `UnknownTool`, `Needs`, and `ValetError` for a client that may not call it, for bad
+        arguments, and for what goes wrong on the way.
         """
         source, tool = await self._found(caller, name)
+        check(caller, tool)
         tool.check(arguments)
         call = Call(caller, tool, arguments, wish)
         return await source.run(replace(call, progress=progress) if progress else call)

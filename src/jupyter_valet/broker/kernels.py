@@ -11,6 +11,7 @@ from ..wire import capability
 from ..wire.errors import ValetError
 from ..wire.isolation import Isolation
 from ..wire.processes import Peer
+from .client import Client
 from .peers import Binding
 
 MOST_REQUESTS = 128
@@ -19,19 +20,22 @@ MOST_REQUESTS = 128
 
 @dataclass(frozen=True)
 class Caller:
-    """A kernel and its person, in the words of the Jupyter server, never in its own.
+    """A kernel or an outside client, and its person; never in its own words.
 
     `origin` is the public origin with `base_url` at which the person's browser knows the server.
     """
 
     principal: str
     kernel_id: str
+    """The kernel; of an outside client its id in its place, which no kernel has."""
     notebook: str
     origin: str
     root: str = ""
     """The server's folder below which the notebook is."""
     isolation: Isolation = field(default_factory=Isolation, compare=False)
-    """What the server measured around this kernel."""
+    """What the server measured around this kernel; around a client there is nothing."""
+    client: Client | None = None
+    """Who calls from outside of the notebooks."""
 
 
 _ANYBODY = Peer()

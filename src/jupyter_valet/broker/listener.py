@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import anyio
 
-from ..wire import egress, routes
+from ..wire import clients, egress, routes
 from ..wire.errors import ValetError
 from ..wire.functions import MAX_BODY
 from ..wire.held import HeldView
@@ -78,6 +78,9 @@ class Listener:
         if scope["path"] == routes.MCP:
             services = await self._services()
             await services.endpoint(scope, receive, send)
+            return
+        if scope["path"] == clients.ROUTE:
+            await (await self._services()).reception(scope, receive, send)
             return
         caller = self._caller(scope)
         with self._kernels.request_of(caller):

@@ -20,6 +20,8 @@ from .audit import Audit
 from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
 from .catalogue import Catalogue
+from .clients import Clients, Door, JupyterTokens
+from .clients.reception import Reception
 from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
@@ -60,6 +62,7 @@ class Services:
     additions: Additions
     consent: Consent
     endpoint: Endpoint
+    reception: Reception
     forward: Forward
 
     def view(self, transaction: Transaction) -> TransactionView:
@@ -143,6 +146,7 @@ async def build(
     connections.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
+    reception = Reception(Door(start.door), Clients([JupyterTokens()]), calls, endpoint)
     probes = Probes(vault, egress)
     consent = Consent(
         vault, audit, known, oauth, connections, transactions, probes, policy, kernels
@@ -206,6 +210,7 @@ async def build(
                 additions,
                 consent,
                 endpoint,
+                reception,
                 forward,
             )
             consent.resume()

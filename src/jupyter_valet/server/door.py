@@ -10,7 +10,7 @@ from tornado.routing import PathMatches, Router, Rule
 from tornado.web import Application
 
 if TYPE_CHECKING:
-    from .pages.base import IsolatedPage
+    from jupyter_server.base.handlers import JupyterHandler
 
 
 class Door(Router):
@@ -26,7 +26,7 @@ class Door(Router):
         self._application = application
         self._base_url = base_url
         self._extension = extension
-        self._pages: list[tuple[re.Pattern[str], type[IsolatedPage]]] = []
+        self._pages: list[tuple[re.Pattern[str], type[JupyterHandler]]] = []
 
     def rule(self) -> Rule:
         """Return the rule that leads here."""
@@ -45,7 +45,7 @@ class Door(Router):
                 )
         return None
 
-    def _loaded(self) -> list[tuple[re.Pattern[str], type[IsolatedPage]]]:
+    def _loaded(self) -> list[tuple[re.Pattern[str], type[JupyterHandler]]]:
         if not self._pages:
             from .pages.routing import HANDLERS
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.serverapp import ServerApp
 
+from ..wire import clients
 from ..wire.control import StartParams
 from ..wire.errors import ValetError
 from . import hub, process
@@ -20,6 +22,9 @@ from .origin import Origins
 from .pages.held import Held
 from .pages.press import Press
 from .supervisor import Plan, Supervisor
+
+if TYPE_CHECKING:
+    from .mcp.forwarding import Forwarding
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,24 @@ class Services:
             inherits_socket=not settings.broker_command,
         )
         self.supervisor = Supervisor(plan, log, Events(server.event_logger, log).take)
+        self._door = clients.mint(clients.DOOR_PREFIX)
         self.kernels = Kernels(server, self.supervisor, self.origins)
         self.presses: Held[Press] = Held(seconds=30)
         self.answers: Held[str] = Held(seconds=600)
         self.problems: Held[ValetError] = Held(seconds=600)
         self.unlocks: Held[bool] = Held(seconds=600)
 
+    @cached_property
+    def forwarding(self) -> Forwarding:
+        """The way of outside clients to the broker; it is loaded with the first of them."""
+        from .mcp.forwarding import Forwarding
+
+        return Forwarding(self._door)
+
     async def stop(self) -> None:
         """End the broker and the demo provider."""
+        if "forwarding" in self.__dict__:
+            await self.forwarding.close()
         await self.supervisor.stop()
         await self._demo_provider.stop()
 
@@ -82,6 +97,7 @@ class Services:
             demo_issuer=await self._demo_issuer(),
             egress_limits=dict(self.settings.egress_limits),
             wanted_level=self.settings.wanted_level,
+            door=clients.digest(self._door),
         )
 
     async def _demo_issuer(self) -> str:

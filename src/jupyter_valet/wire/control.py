@@ -97,6 +97,8 @@ class StartParams(_View):
     """Issuer URL of the embedded demo provider, when it runs."""
     egress_limits: dict[str, Any] = field(default_factory=dict)
     """What a notebook's own requests may take (docs/clients.md); what is left out is usual."""
+    door: str = ""
+    """SHA-256 of the secret under which the server forwards outside clients; empty: it does not."""
     wanted_level: str = "L0"
     """The isolation level below which a grant needs the person's explicit word."""
     kernels: list[dict[str, Any]] = field(default_factory=list)
@@ -161,6 +163,8 @@ class PageFacts(_View):
     state: str
     expires_at: float
     scopes: list[ScopeView] = field(default_factory=list)
+    client: str = ""
+    """Not empty: the client outside of the notebooks that asks instead of a notebook."""
     accounts: list[str] = field(default_factory=list)
     """Accounts that are already connected, for information."""
     program: str = ""
@@ -224,6 +228,7 @@ class DoneFacts(_View):
     account: str
     notebook: str
     scopes_missing: list[ScopeView] = field(default_factory=list)
+    client: str = ""
     error: str = ""
     kind: str = Kind.SIGN_IN
 

@@ -28,6 +28,24 @@ _KINDS = [
         "Restart the kernel; if that does not help, restart Jupyter.",
     ),
     ErrorKind(
+        "token_required",
+        401,
+        "This endpoint wants a token.",
+        "Make an API key on Jupyter's page `valet/connections`, or sign in with Jupyter.",
+    ),
+    ErrorKind(
+        "token_refused",
+        401,
+        "This token is not good here, or not any more.",
+        "Make an API key on Jupyter's page `valet/connections`, or sign in with Jupyter again.",
+    ),
+    ErrorKind(
+        "scope_required",
+        403,
+        "This token is not for that tool.",
+        "Use one that holds the scope which the `WWW-Authenticate` header names.",
+    ),
+    ErrorKind(
         "capability_elsewhere",
         403,
         "This capability belongs to another kernel, or to a program that its kernel did not start.",

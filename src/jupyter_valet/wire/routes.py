@@ -3,6 +3,7 @@
 Broker listener (loopback, bearer capability on every request)::
 
     POST|GET|DELETE /mcp                            the MCP endpoint, both revisions
+    POST|GET|DELETE /clients/mcp                    the same for outside clients: `wire.clients`
     POST            /connect                        ConnectRequest -> ConnectReply
     GET             /transactions/{id}?after=&wait= TransactionView; waits for revision > after
     DELETE          /transactions/{id}?action=      "decline" or "cancel"

@@ -122,6 +122,8 @@ class TransactionView(_View):
     level: str = ""
     """The isolation level of the kernel that asks, L0 to L3, as measured."""
     level_words: str = ""
+    client: str = ""
+    """Not empty: the client outside of the notebooks that asks instead of a notebook."""
     kind: str = Kind.SIGN_IN
     """What is asked for; a kind that is new to the reader is a question all the same."""
 
@@ -145,6 +147,8 @@ class GrantView(_View):
     """Where the server keeps the notebook; told to the person, never to a kernel."""
     run_only: bool = False
     """Whether it ends with the kernel that it was given to."""
+    client: str = ""
+    """The client outside of the notebooks that has it instead of a notebook."""
     access: str = "read"
     """`read`, or `read_write`."""
     writes: list[str] = field(default_factory=list)

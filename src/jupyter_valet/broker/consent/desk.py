@@ -145,7 +145,9 @@ class Desk:
 
 
 def subject_of(transaction: Transaction, *, run: bool = False) -> Subject:
-    """Return whom a grant is given to that comes of `transaction`."""
+    """Return whom a grant is given to that comes of `transaction`; a client has no runs."""
+    if transaction.client:
+        return Subject(transaction.principal, client=transaction.kernel_id)
     only = transaction.kernel_id if run or not transaction.notebook else ""
     return Subject(transaction.principal, transaction.root, transaction.notebook, only)
 

@@ -33,6 +33,7 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         provider_host=profile.provider_host,
         reason=transaction.reason,
         notebook=transaction.notebook,
+        client=transaction.client,
         redirect_uri=redirect_uri(origin, profile.name),
         state=transaction.state,
         expires_at=transaction.expires_at,
@@ -77,6 +78,7 @@ def done(desk: Desk, transaction: Transaction) -> DoneFacts:
         provider_title=profile.title,
         account=transaction.account,
         notebook=transaction.notebook,
+        client=transaction.client,
         error=transaction.error,
         kind=transaction.kind,
     )

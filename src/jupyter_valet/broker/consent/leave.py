@@ -41,7 +41,7 @@ class Leave:
         connection = self._chosen(transaction, form)
         span = chosen.span(form, time.time())
         if span.run:
-            self._check_running(transaction)
+            self._check_run(transaction)
         subject = subject_of(transaction, run=span.run)
         before = self.desk.policy.grants.find(subject_of(transaction), connection.id)
         limits = chosen.limits(form) if before is None else before.limits
@@ -67,6 +67,8 @@ class Leave:
         choice = params["choices"].get("choice", "")
         match choice:
             case "once" | "run":
+                if choice == "run":
+                    self._check_run(transaction)
                 self._finish(transaction, connection)
                 self._approve(transaction, connection, choice)
             case "notebook":
@@ -97,6 +99,12 @@ class Leave:
         subject = subject_of(transaction)
         if not subject.kernel_id or self._is_running(transaction):
             grants.give(Grant(subject, connection.id, level=level))
+
+    def _check_run(self, transaction: Transaction) -> None:
+        """Refuse a run that is over, and that of a client, which has none."""
+        if transaction.client:
+            raise ValetError("bad_request", what="a program outside of the notebooks has no runs")
+        self._check_running(transaction)
 
     def _check_running(self, transaction: Transaction) -> None:
         if not self._is_running(transaction):
@@ -151,4 +159,4 @@ class Leave:
             raise ValetError("page_out_of_date") from None
 
 
-_WORDS = {"once": "this one write", "run": "this run", "notebook": "this notebook"}
+_WORDS = {"once": "this one write", "run": "this run", "notebook": "this notebook or client"}

@@ -33,6 +33,7 @@ _PLAIN = (
     "binding_digest",
     "select_account",
     "root",
+    "client",
     "access",
     "tool",
     "digest",

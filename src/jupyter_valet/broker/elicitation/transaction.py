@@ -52,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One person is asked one question, for one kernel, about one provider.
+    """One person is asked one question, for one kernel or client, about one provider.
 
     `id` is a handle, never an authority (ES-26, ES-32): it is in the URL that the client sees.
     `nonce` is the authority of a press on the consent page and never reaches a client or the disk;
@@ -74,6 +74,8 @@ class Transaction:
     kind: Kind = Kind.SIGN_IN
     root: str = ""
     """The server's folder below which the notebook is."""
+    client: str = ""
+    """Name of the client that asks from outside of the notebooks; its id is the `kernel_id`."""
     access: str = "read"
     """Of a grant: what is asked for."""
     tool: str = ""
@@ -109,6 +111,7 @@ class Transaction:
             kernel_id=caller.kernel_id,
             notebook=caller.notebook,
             root=caller.root,
+            client=caller.client.name if caller.client else "",
             origin=caller.origin,
             kind=question.kind,
             provider=question.provider,
@@ -290,6 +293,7 @@ class Transaction:
             reason=self.reason,
             url=self.url,
             notebook=self.notebook,
+            client=self.client,
             expires_at=self.expires_at,
             scopes=[ScopeView(scope, words(scope)) for scope in sorted(self.scopes)],
             account=self.account,

@@ -1,23 +1,22 @@
-"""MCP authorization: may this client call us at all?
+"""MCP authorization: may this kernel call us at all?
 
 We are a resource server here (design, section 2). The only credential that opens this door is a
 kernel's capability; a provider's token is refused on sight, and nothing that is accepted here is
-ever sent upstream (RS-06, BP-08, ES-22). Other kinds of clients become further authenticators.
+ever sent upstream (RS-06, BP-08, ES-22). Clients outside of the notebooks come through another door
+(`broker.clients`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
-from ...wire.errors import ValetError
 from ..kernels import Caller
+from ..refusal import Refusal
 
 Scope = MutableMapping[str, Any]
 Authenticator = Callable[[str], Caller | None]
@@ -28,27 +27,6 @@ CALLER = "jupyter_valet.caller"
 _ISSUER = "jupyter-valet"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _QUERY_NAMES = frozenset({"access_token", "token", "capability", "authorization"})
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The answer to a client that may not come in."""
-
-    status: int
-    challenge: str = ""
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Response headers, with the challenge of RFC 6750 §3 on a 401 (RS-04)."""
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        if self.challenge:
-            headers.append((b"www-authenticate", self.challenge.encode()))
-        return headers
-
-    @property
-    def body(self) -> bytes:
-        """The error as JSON, the same for all."""
-        return json.dumps(ValetError("capability_refused").to_json()).encode()
 
 
 def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Caller | Refusal:
@@ -86,7 +64,7 @@ def admit(scope: Scope, caller: Caller) -> Scope:
     user = AuthenticatedUser(
         AccessToken(
             token="",
-            client_id=f"kernel:{caller.kernel_id}",
+            client_id=caller.kernel_id if caller.client else f"kernel:{caller.kernel_id}",
             scopes=[],
             subject=caller.principal,
             claims={"iss": _ISSUER},

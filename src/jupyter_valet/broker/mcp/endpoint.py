@@ -30,9 +30,10 @@ from ..calls import Calls
 from ..elicitation import Transactions
 from ..kernels import Caller, Kernels
 from ..oauth import Profile
+from ..refusal import Refusal, refuse
 from ..vault import Vault
 from .arrived import Arrived
-from .authentication import Authenticator, Refusal, admit, authenticate
+from .authentication import Authenticator, admit, authenticate
 from .changes import Changes
 from .elicit import HOLD, Asking
 from .exchange import of_sdk
@@ -140,14 +141,18 @@ class Endpoint:
         await self._stack.aclose()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request of an authenticated client; refuse every other.
+        """Serve one HTTP request of a kernel; refuse every other.
 
         Raises `ValetError` ("too_many_requests") before anything is sent.
         """
         caller = authenticate(scope, self._authenticators)
         if isinstance(caller, Refusal):
-            await _refuse(send, caller)
+            await refuse(send, caller)
             return
+        await self.serve(caller, scope, receive, send)
+
+    async def serve(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request of somebody who has proved who they are; as `__call__`."""
         with self._kernels.request_of(caller):
             if is_single(scope["headers"]):
                 await self._single(caller, scope, receive, send)
@@ -185,10 +190,3 @@ class Endpoint:
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
         return await self._handlers.call_tool(of_sdk(context), params)
-
-
-async def _refuse(send: Send, refusal: Refusal) -> None:
-    body = refusal.body
-    headers = [*refusal.headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

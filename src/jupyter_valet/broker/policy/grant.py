@@ -20,7 +20,7 @@ FOREVER = 0.0
 
 @dataclass(frozen=True)
 class Subject:
-    """Who a grant is given to: a notebook of a person, or one run of one kernel.
+    """Who a grant is given to: a notebook of a person, one run of one kernel, or a client.
 
     A notebook is its path below a server's folder, both in the server's words (design, section
     5.2): a copy has another path, and the same name below another server's folder is another
@@ -32,17 +32,23 @@ class Subject:
     notebook: str = ""
     kernel_id: str = ""
     """Not empty: that kernel alone, until it ends."""
+    client: str = ""
+    """Not empty: that client outside of the notebooks (`Client.id`), and no notebook."""
 
     @classmethod
     def of(cls, caller: Caller) -> Subject:
         """Return whom a grant for `caller` is given to; a kernel without a notebook is a run."""
+        if caller.client is not None:
+            return cls(caller.principal, client=caller.client.id)
         if not caller.notebook:
             return cls.run_of(caller)
         return cls(caller.principal, caller.root, caller.notebook)
 
     @classmethod
     def run_of(cls, caller: Caller) -> Subject:
-        """Return this run of the caller's kernel."""
+        """Return this run of the caller's kernel; a client has no runs, and is itself."""
+        if caller.client is not None:
+            return cls.of(caller)
         return cls(caller.principal, caller.root, caller.notebook, caller.kernel_id)
 
 
@@ -65,7 +71,8 @@ class Grant:
     def id(self) -> str:
         """The same for the same subject and connection: there is one grant at most for both."""
         subject = self.subject
-        parts = (subject.principal, subject.root, subject.notebook, subject.kernel_id)
+        whose = subject.kernel_id or subject.client
+        parts = (subject.principal, subject.root, subject.notebook, whose)
         key = "\0".join((*parts, self.connection))
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
@@ -101,6 +108,7 @@ class Grant:
             notebook=self.subject.notebook,
             folder=self.subject.root,
             run_only=bool(self.subject.kernel_id),
+            client=self.subject.client,
             access=self.access,
             writes=sorted(self.writes),
             until=self.until,

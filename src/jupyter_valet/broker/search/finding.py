@@ -11,6 +11,7 @@ import anyio
 
 from ...wire.errors import ValetError
 from ..catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool
+from ..clients.scopes import check as check_scope
 from ..kernels import Caller
 from ..shaping import UnusableProjection, projected, projection
 from ..toolsets import Tool as ApiTool
@@ -54,6 +55,7 @@ class Finding:
         if call.tool is DESCRIBE:
             return ToolOutcome(described(tool))
         assert call.tool is CALL
+        check_scope(call.caller, tool)
         given, fields = arguments.get("arguments", {}), arguments.get("fields", "")
         tool.check(given)
         _check(fields)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from . import callback, client_document, connections, consent, unlock
-from .base import IsolatedPage, NoSuchPage
+from jupyter_server.base.handlers import JupyterHandler
 
-HANDLERS: list[tuple[str, type[IsolatedPage]]] = [
+from ...wire.clients import PAGE_MCP
+from ..mcp.handler import McpHandler
+from . import callback, client_document, connections, consent, unlock
+from .base import NoSuchPage
+
+HANDLERS: list[tuple[str, type[JupyterHandler]]] = [
+    (PAGE_MCP, McpHandler),
     *consent.HANDLERS,
     *callback.HANDLERS,
     *client_document.HANDLERS,

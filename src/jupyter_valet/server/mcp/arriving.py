@@ -1,0 +1,74 @@
+"""Who is at Jupyter's port: what of a request decides, and what must not (pure where it can be).
+
+Only the `Authorization` header of this very request counts. A browser sends cookies along on its
+own, whoever asked it to, and what is in a URL ends up in logs (RS-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tornado.httputil import HTTPServerRequest
+
+from ...wire import capability
+from ...wire.clients import ACCESS_PREFIX, KEY_PREFIX
+
+_IN_QUERY = frozenset({"token", "access_token", "authorization", "capability"})
+_COOKIE = ("Cookie",)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a client put into its `Authorization` header."""
+
+    scheme: str = ""
+    token: str = ""
+
+    @property
+    def is_bearer(self) -> bool:
+        """Whether it is a bearer token (RFC 6750 §2.1)."""
+        return self.scheme == "bearer" and bool(self.token)
+
+    @property
+    def may_be_jupyters(self) -> bool:
+        """Whether the server's identity provider is to be asked: not for tokens of our own."""
+        ours = (KEY_PREFIX, ACCESS_PREFIX, capability.PREFIX)
+        return self.scheme in ("bearer", "token") and not self.token.startswith(ours)
+
+
+class Malformed(ValueError):
+    """A request that tries to prove itself in a way that is never accepted."""
+
+
+def shown(request: HTTPServerRequest) -> Shown:
+    """Return what the client shows; nothing when it shows nothing.
+
+    Raises `Malformed` for a token in the query, and for more than one header.
+    """
+    if _IN_QUERY & {name.lower() for name in request.query_arguments}:
+        raise Malformed("a token in the URL")
+    headers = request.headers.get_list("Authorization")
+    if len(headers) > 1:
+        raise Malformed("more than one Authorization header")
+    if not headers:
+        return Shown()
+    scheme, _, token = headers[0].partition(" ")
+    return Shown(scheme.lower(), token.strip())
+
+
+def forget_cookies(request: HTTPServerRequest) -> None:
+    """Make sure that no cookie authenticates: whoever looks at the request finds none."""
+    for name in _COOKIE:
+        request.headers.pop(name, None)
+    request.__dict__.pop("_cookies", None)
+
+
+def origin_allowed(headers: Mapping[str, str], allowed: Iterable[str]) -> bool:
+    """Tell whether a browser's script may be where this comes from (PS-05).
+
+    Programs send no `Origin`. Scripts of the Jupyter origin are notebooks' output, which must not
+    use what was given to programs.
+    """
+    origin = headers.get("Origin")
+    return origin is None or origin in allowed

@@ -1,0 +1,169 @@
+"""`{base_url}valet/mcp`: lets in who Jupyter knows or the broker will know, and passes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.extension.handler import ExtensionHandlerMixin
+from jupyter_server.utils import ensure_async
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from ...wire.clients import MAX_BODY, PAGE_MCP, Arrival
+from ...wire.errors import ValetError
+from .. import identity
+from . import addresses
+from .arriving import Malformed, forget_cookies, origin_allowed, shown
+
+if TYPE_CHECKING:
+    from ..services import Services
+
+BODY_SECONDS = 30.0
+"""How long a client may take to send its body."""
+
+
+@web.stream_request_body
+class McpHandler(ExtensionHandlerMixin, JupyterHandler):
+    """Every request proves itself by its own `Authorization` header (RS-11); no cookie counts."""
+
+    SUPPORTED_METHODS = ("GET", "POST", "DELETE")
+    auth_resource = "valet"
+
+    @property
+    def valet(self) -> Services:
+        """The extension's parts."""
+        return cast("Services", self.extensionapp.services)  # type: ignore[attr-defined]
+
+    def set_default_headers(self) -> None:
+        """Answer with the broker's headers, not with those of a page."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def check_xsrf_cookie(self) -> None:
+        """Do nothing: XSRF is about what cookies authenticate, and none does here."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Look at the head of the request, before its body is there."""
+        self.current_user = self._jupyter_current_user = None
+        self._body = bytearray()
+        self._work: asyncio.Task[None] | None = None
+        connection = cast("Any", self.request.connection)
+        connection.set_max_body_size(MAX_BODY)
+        connection.set_body_timeout(BODY_SECONDS)
+        forget_cookies(self.request)
+        if not self.check_host():
+            self._refuse(421, "bad_request", what="the Host header names another server")
+        if not origin_allowed(self.request.headers, self._origins()):
+            self._refuse(403, "bad_request", what="a page of another origin asks")
+        try:
+            self._shown = shown(self.request)
+        except Malformed as error:
+            self._refuse(400, "bad_request", what=str(error))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer as to a program, and with nothing of what went wrong."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(ValetError("internal").to_json())
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body."""
+        self._body += chunk
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Open a stream (2025-11-25)."""
+        await self._serve()
+
+    @allow_unauthenticated
+    async def post(self) -> None:
+        """Send a message."""
+        await self._serve()
+
+    @allow_unauthenticated
+    async def delete(self) -> None:
+        """End a session (2025-11-25)."""
+        await self._serve()
+
+    def on_connection_close(self) -> None:
+        """End the request at the broker, too: its client has gone (PS-06)."""
+        super().on_connection_close()
+        if self._work is not None:
+            self._work.cancel()
+
+    # What happens ----------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        self._work = asyncio.ensure_future(self._pass_on())
+        with contextlib.suppress(asyncio.CancelledError, StreamClosedError):
+            await self._work
+
+    async def _pass_on(self) -> None:
+        try:
+            arrival = await self._arrival()
+            supervisor = self.valet.supervisor
+            await supervisor.ensure()
+            answering = self.valet.forwarding.request(
+                supervisor.url,
+                str(self.request.method),
+                list(self.request.headers.get_all()),
+                bytes(self._body) or None,
+                arrival,
+            )
+            async with answering as answer:
+                self.set_status(answer.status)
+                for name, value in answer.headers:
+                    self.set_header(name, value)
+                async for chunk in answer.body:
+                    self.write(chunk)
+                    await self.flush()
+        except ValetError as error:
+            if self._headers_written:
+                self.request.connection.stream.close()  # type: ignore[union-attr]  # cut, not ended
+                return
+            self._refuse(error.kind.status, error.code, finish=False, **error.fields)
+        await self.finish()
+
+    async def _arrival(self) -> Arrival:
+        """Return what the broker is told of this request."""
+        origins, request = self.valet.origins, self.request
+        here = origins.for_page(request.protocol, request.host)
+        principal = await self._person() if self._shown.may_be_jupyters else ""
+        token = "" if principal or not self._shown.is_bearer else self._shown.token
+        return Arrival(
+            origin=origins.guess(),
+            resource=here + PAGE_MCP,
+            metadata=addresses.metadata(here),
+            principal=principal,
+            token=token,
+        )
+
+    async def _person(self) -> str:
+        """Return whom the server's identity provider knows by the token alone; empty: nobody."""
+        if not self._shown.token:
+            return ""
+        user = await ensure_async(self.identity_provider.get_user(self))
+        self.__dict__.pop("_new_cookie", None)  # the provider would remember who showed a token
+        if user is None or not getattr(self, "_token_authenticated", False):
+            return ""
+        self.current_user = self._jupyter_current_user = user
+        allowed = await ensure_async(
+            self.authorizer.is_authorized(self, user, "execute", self.auth_resource)
+        )
+        return identity.principal(self.identity_provider, user, os.environ) or "" if allowed else ""
+
+    def _origins(self) -> set[str]:
+        """Return the origins that the administrator lets call this server from a browser."""
+        return {self.allow_origin} - {"", "*"}
+
+    def _refuse(self, status: int, code: str, *, finish: bool = True, **fields: str) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.write(ValetError(code, **fields).to_json())
+        if finish:
+            self.finish()
+            raise web.Finish

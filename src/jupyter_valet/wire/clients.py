@@ -1,0 +1,86 @@
+"""Outside MCP clients: what the Jupyter server says of a request that it forwards to the broker.
+
+A program outside of the notebooks calls `{base_url}valet/mcp` on Jupyter's port. The server judges
+tokens of its own identity provider only; what else a client shows goes to the broker unread. Both
+travel in one header, under a secret that the server made for this broker and no kernel knows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+
+from .views import _View
+
+ROUTE = "/clients/mcp"
+"""Where the broker's listener takes what was forwarded."""
+
+PAGE_MCP = "valet/mcp"
+"""The MCP endpoint below `base_url`."""
+
+HEADER = "valet-arrival"
+"""Carries an `Arrival`; the server drops it from what clients send."""
+
+DOOR_PREFIX = "jvd_"
+"""The secret between the server and its broker."""
+
+KEY_PREFIX = "jva_"
+"""An API key of a person's, for one client."""
+
+ACCESS_PREFIX = "jvo_"
+"""An access token of our own authorization server."""
+
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of one message, as the SDK has it."""
+
+_RANDOM_BYTES = 32
+
+
+def mint(prefix: str) -> str:
+    """Return a new secret of 256 bits with the prefix of its kind."""
+    return prefix + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def digest(token: str) -> str:
+    """Return the SHA-256 by which a secret is known where it need not be kept."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Arrival(_View):
+    """One request of an outside client, as it got to Jupyter's port."""
+
+    origin: str
+    """The public origin with `base_url`, for the pages that a person opens."""
+    resource: str
+    """The canonical URI of the endpoint as this client addressed it (RFC 8707)."""
+    metadata: str
+    """Where the endpoint's metadata are (RFC 9728)."""
+    principal: str = ""
+    """Whom the server's identity provider knows by the token; empty: it was not asked, or knew
+    nobody."""
+    token: str = ""
+    """The bearer token, unread, when it is for the broker to judge."""
+
+    def __repr__(self) -> str:
+        return f"Arrival({self.resource}, principal={self.principal!r})"
+
+    def encode(self) -> str:
+        """Return the value of the header."""
+        return base64.urlsafe_b64encode(json.dumps(self.to_json()).encode()).decode()
+
+    @classmethod
+    def decode(cls, value: str) -> Arrival:
+        """Read the value of the header. Raises `ValueError`."""
+        try:
+            data = json.loads(base64.b64decode(value, altchars=b"-_", validate=True))
+            arrival = cls.from_json(data)
+        except (binascii.Error, TypeError, AttributeError, ValueError):
+            raise ValueError("not an arrival") from None
+        if any(not isinstance(part, str) for part in arrival.to_json().values()):
+            raise ValueError("not an arrival")
+        return arrival
