@@ -22,6 +22,9 @@ ROUTE = "/clients/mcp"
 PAGE_MCP = "valet/mcp"
 """The MCP endpoint below `base_url`."""
 
+PAGE_ISSUER = "valet/oauth"
+"""Our own authorization server below `base_url`: the path of its issuer identifier."""
+
 HEADER = "valet-arrival"
 """Carries an `Arrival`; the server drops it from what clients send."""
 
