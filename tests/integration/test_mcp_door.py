@@ -103,6 +103,15 @@ async def test_a_browser_is_refused(here: World, origin: str) -> None:
     assert (await status(here, here.kernel(), Origin=origin))[0] == 403
 
 
+async def test_the_listener_s_own_origin_is_no_page_s(here: World) -> None:
+    """PS-05: nothing that it serves is a page; the official suite names it, as programs may."""
+    here.connect()
+    own = here.url.removesuffix("/mcp")
+    assert (await status(here, here.kernel(), Origin=own))[0] == 200
+    other = own.replace("127.0.0.1", "localhost")
+    assert (await status(here, here.kernel(), Origin=other))[0] == 403
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1:1", "localhost", "127.0.0.1.evil.example"]
 )

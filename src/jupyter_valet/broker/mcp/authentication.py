@@ -32,15 +32,16 @@ _QUERY_NAMES = frozenset({"access_token", "token", "capability", "authorization"
 def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Caller | Refusal:
     """Return who calls, from the `Authorization` header of this very request (RS-11, PS-01).
 
-    A browser never has business here: a request with an `Origin` is refused (PS-05), and so is a
-    `Host` that is not this loopback listener, where DNS rebinding ends.
+    A page never has business here: a request with an `Origin` is refused (PS-05), and so is a
+    `Host` that is not this loopback listener, where DNS rebinding ends. The listener's own origin
+    has no pages, so it is what a program says that names one all the same.
     """
     named: dict[bytes, list[bytes]] = {b"host": [], b"origin": [], b"authorization": []}
     for name, value in scope["headers"]:
         named.get(name.lower(), []).append(value)
     if not _host_is_ours(scope, [host.decode("latin-1") for host in named[b"host"]]):
         return Refusal(421)
-    if named[b"origin"]:
+    if named[b"origin"] not in ([], [b"http://" + named[b"host"][0]]):
         return Refusal(403)
     if _token_in_query(scope):
         return Refusal(400, 'Bearer error="invalid_request"')

@@ -111,7 +111,9 @@ class Endpoint:
         self._changes = Changes(calls.catalogue)
         sealing = boundary(vault)
         server = self._server(calls, sealing)
-        security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=[])
+        # The second look at what `authenticate` has judged, which knows the port, too.
+        origins = [f"http://{host}" for host in _HOSTS]
+        security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=origins)
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
         self._singles = Singles(self._handlers, sealing, server.server_info_stamp)
         self._stack = AsyncExitStack()
