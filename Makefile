@@ -24,7 +24,7 @@ help:  ## show this list
 install: $(STAMPS)/install  ## make .venv with jupyter-valet and JupyterLab in it
 
 dev: $(STAMPS)/dev $(STAMPS)/npm  ## add what the tests and checks need
-	@tools/system-packages.sh chromium gnome-keyring-daemon dbus-run-session bwrap
+	@tools/system-packages.sh chromium gnome-keyring-daemon dbus-run-session bwrap postgres
 
 demo:  ## open the quickstart in JupyterLab (ARGS=--once: unattended, with screenshots)
 ifneq (,$(filter --once,$(ARGS)))
@@ -76,7 +76,7 @@ $(STAMPS)/install: pyproject.toml jupyter_config/jupyter_server_config.d/jupyter
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/install
-	$(PY) -m pip install --quiet --group dev
+	$(PY) -m pip install --quiet --group dev --editable '.[postgres]'
 	touch $@
 
 # No install script runs but that of `node`, which fetches its binary from the registry:

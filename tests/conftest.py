@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import jupyter_core.utils
@@ -16,6 +17,15 @@ pytest_plugins = ["canary", "pytester"]
 def anyio_backend() -> str:
     """Run async tests on asyncio: the product's event loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A real PostgreSQL (`postgres_server.py`): one for all tests of a process, if any asks."""
+    from postgres_server import running_server
+
+    with running_server() as server:
+        yield server
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -10,14 +10,20 @@ declare -A package=(
   [gnome-keyring-daemon]="gnome-keyring"
   [dbus-run-session]="dbus"
   [bwrap]="bubblewrap"
+  [postgres]="postgresql"
 )
+
+# Debian keeps the server itself out of the path, a folder for each version.
+installed() {
+  command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
 
 missing=()
 if [[ "${1:-}" == --python ]]; then
   "$2" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 else
   for command in "$@"; do
-    if ! command -v "$command" >/dev/null; then
+    if ! installed "$command"; then
       read -ra names <<<"${package[$command]}"
       missing+=("${names[@]}")
     fi

@@ -1,36 +1,42 @@
-"""A vault in a folder of its own, and an open file to vandalise."""
+"""A vault in a file and one in PostgreSQL, and a way to vandalise either behind its back.
+
+Every test that asks for a vault runs on both, unless it is about files (`in_a_file`).
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from vault_worlds import FileWorld, PostgresWorld, World
 
 from jupyter_valet.broker.secret import Secret
-from jupyter_valet.broker.vault import Vault, open_vault
+from jupyter_valet.broker.vault import Vault
 
 Opener = Callable[..., Vault]
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Path:
-    return tmp_path / "state"
+@pytest.fixture(params=["sqlite", "postgres"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    if request.param == "sqlite":
+        with FileWorld(tmp_path).running() as world:
+            yield world
+    else:
+        with PostgresWorld(tmp_path, request.getfixturevalue("postgres")).running() as world:
+            yield world
 
 
 @pytest.fixture
-def open_again(state_dir: Path) -> Iterator[Opener]:
-    """Open the vault of `state_dir`, as often as wanted; all are closed at the end."""
-    with contextlib.ExitStack() as stack:
+def state_dir(world: World) -> Path:
+    """The folder of the vault; for PostgreSQL only its key and witness are there."""
+    return world.folder
 
-        def opener(key_source: str = "file", folder: Path = state_dir) -> Vault:
-            vault = open_vault(folder, key_source)
-            stack.callback(vault.close)
-            return vault
 
-        yield opener
+@pytest.fixture
+def open_again(world: World) -> Opener:
+    """Open the vault as another process would, as often as wanted; all are closed at the end."""
+    return world.open
 
 
 @pytest.fixture
@@ -39,22 +45,17 @@ def vault(open_again: Opener) -> Vault:
 
 
 @pytest.fixture
-def filled(state_dir: Path) -> Path:
+def filled(world: World) -> Path:
     """The folder of a closed vault with two records and a used token."""
-    vault = open_vault(state_dir, "file")
+    vault = world.open()
     vault.put("connection", "one", {"origins": ["https://one.example"]}, Secret("token-one"))
     vault.put("connection", "two", {"origins": ["https://two.example"]}, Secret("token-two"))
     vault.redeem("used", 4e9)
     vault.close()
-    return state_dir
+    return world.folder
 
 
 @pytest.fixture
-def sql(filled: Path) -> Callable[..., list[tuple[object, ...]]]:
+def sql(world: World, filled: Path) -> Callable[..., list[tuple[object, ...]]]:
     """Change the closed vault behind its back."""
-
-    def run(statement: str, *values: object) -> list[tuple[object, ...]]:
-        with contextlib.closing(sqlite3.connect(filled / "vault.db")) as db, db:
-            return db.execute(statement, values).fetchall()
-
-    return run
+    return world.sql

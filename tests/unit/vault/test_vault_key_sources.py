@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from vault_worlds import in_a_file
 
 from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.secret import Secret
@@ -230,6 +231,7 @@ def test_an_unknown_key_source_is_refused(keys: Path) -> None:
         named("plaintext", keys)
 
 
+@in_a_file
 def test_the_choice_is_recorded_and_never_changes_silently(
     state_dir: Path, memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +247,7 @@ def test_the_choice_is_recorded_and_never_changes_silently(
         open_vault(state_dir, "file")
 
 
+@in_a_file
 def test_a_keyring_remembers_how_far_the_vault_had_got(
     state_dir: Path, memory_keyring: MemoryKeyring, tmp_path: Path
 ) -> None:
@@ -262,6 +265,7 @@ def test_a_keyring_remembers_how_far_the_vault_had_got(
         open_vault(state_dir, "keyring")
 
 
+@in_a_file
 def test_a_vault_with_a_passphrase_opens_when_it_is_typed(state_dir: Path) -> None:
     vault = open_vault(state_dir, "passphrase")
     assert vault.locked
@@ -289,6 +293,7 @@ def test_a_vault_with_a_passphrase_opens_when_it_is_typed(state_dir: Path) -> No
     vault.close()
 
 
+@in_a_file
 def test_a_short_first_passphrase_can_be_typed_again(state_dir: Path) -> None:
     vault = open_vault(state_dir, "passphrase")
     with pytest.raises(PassphraseRefused):

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from vault_worlds import in_a_file
 
 from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.secret import Secret
@@ -15,6 +16,7 @@ from jupyter_valet.broker.vault.recovery import accept_older, set_aside
 from jupyter_valet.broker.vault.status import describe
 
 
+@in_a_file
 def test_a_sound_vault_is_described_without_secrets(filled: Path) -> None:
     facts = describe(filled)
     assert facts["exists"]
@@ -31,6 +33,7 @@ def test_describing_nothing_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+@in_a_file
 def test_a_vault_in_use_can_be_described(filled: Path) -> None:
     vault = open_vault(filled)
     assert describe(filled)["records"] == {"connection": 2}
@@ -38,6 +41,7 @@ def test_a_vault_in_use_can_be_described(filled: Path) -> None:
     vault.close()
 
 
+@in_a_file
 def test_a_locked_vault_is_described_as_locked(state_dir: Path) -> None:
     open_vault(state_dir, "passphrase", prompt=lambda: Secret("correct horse")).close()
     facts = describe(state_dir)
@@ -46,6 +50,7 @@ def test_a_locked_vault_is_described_as_locked(state_dir: Path) -> None:
     assert facts["problems"] == []
 
 
+@in_a_file
 def test_a_damaged_vault_is_described_with_its_problem(filled: Path) -> None:
     (filled / "vault.db").unlink()
     facts = describe(filled)
@@ -53,6 +58,7 @@ def test_a_damaged_vault_is_described_with_its_problem(filled: Path) -> None:
     assert "file is missing" in facts["problems"][0]
 
 
+@in_a_file
 def test_a_backup_opens_after_a_person_accepted_it(filled: Path, tmp_path: Path) -> None:
     shutil.copy(filled / "vault.db", tmp_path / "backup")
     vault = open_vault(filled)
@@ -67,12 +73,14 @@ def test_a_backup_opens_after_a_person_accepted_it(filled: Path, tmp_path: Path)
     vault.close()
 
 
+@in_a_file
 def test_a_damaged_vault_cannot_be_accepted(filled: Path, sql) -> None:
     sql("DELETE FROM record WHERE id = 'one'")
     with pytest.raises(VaultDamaged, match="missing"):
         accept_older(filled)
 
 
+@in_a_file
 def test_setting_a_vault_aside_deletes_nothing(filled: Path) -> None:
     (filled / "audit.jsonl").write_text("{}\n")
     (filled / "vault.db").chmod(0o644)

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from vault_worlds import in_a_file
 
 from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.secret import Secret
-from jupyter_valet.broker.vault import KeyUnavailable, Vault, open_vault, rotation
+from jupyter_valet.broker.vault import KeyUnavailable, Vault, rotation
 from jupyter_valet.broker.vault.status import describe
 
 
@@ -32,6 +33,7 @@ def test_rotation_seals_every_record_again(vault: Vault, state_dir: Path) -> Non
     assert old_key not in (state_dir / "keys" / "key-ring").read_text()
 
 
+@in_a_file
 def test_a_rotation_leaves_no_old_ciphertext(vault: Vault, state_dir: Path) -> None:
     vault.put("connection", "1", {}, Secret("token"))
     old = vault._opened().store.record("connection", "1").sealed
@@ -65,9 +67,9 @@ def test_a_vault_with_used_tokens_rotates(vault: Vault) -> None:
 
 @pytest.mark.parametrize("step", ["store", "turn", "batch", "witness", "drop"])
 def test_a_rotation_that_was_cut_short_is_finished_by_the_next(
-    state_dir: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    state_dir: Path, open_again, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    vault = open_vault(state_dir, "file")
+    vault = open_again()
     for number in range(80):
         vault.put("connection", f"{number}", {}, Secret(f"token {number}"))
     expected = vault.list("connection")
@@ -77,16 +79,22 @@ def test_a_rotation_that_was_cut_short_is_finished_by_the_next(
             vault.rotate()
     vault.close()
 
-    vault = open_vault(state_dir)
+    vault = open_again()
     assert vault.list("connection") == expected
-    assert describe(state_dir)["rotation_unfinished"] is (step != "store")
+    assert unfinished(state_dir) is (step != "store")
     assert vault.rotate() == 2
     assert versions(vault) == {2}
-    assert describe(state_dir)["rotation_unfinished"] is False
+    assert unfinished(state_dir) is False
     vault.close()
-    vault = open_vault(state_dir)
-    assert vault.list("connection") == expected
-    vault.close()
+    assert open_again().list("connection") == expected
+
+
+def unfinished(state_dir: Path) -> bool:
+    """Whether the ring holds two keys, as `key status` says of a vault in a file."""
+    ring = json.loads((state_dir / "keys" / "key-ring").read_text())
+    if (state_dir / "vault.db").exists():
+        assert describe(state_dir)["rotation_unfinished"] is (len(ring["keys"]) > 1)
+    return len(ring["keys"]) > 1
 
 
 def _cut(cut: pytest.MonkeyPatch, vault: Vault, step: str) -> None:
@@ -115,11 +123,12 @@ def _cut(cut: pytest.MonkeyPatch, vault: Vault, step: str) -> None:
         cut.setattr(engine, "keep_ring", stop)
 
 
-def test_a_key_that_was_dropped_elsewhere_is_missed_clearly(vault: Vault, state_dir: Path) -> None:
-    other = open_vault(state_dir)
+def test_a_key_that_was_dropped_elsewhere_is_missed_clearly(
+    vault: Vault, open_again, state_dir: Path
+) -> None:
+    other = open_again()
     key = (state_dir / "keys" / "key-ring").read_bytes()
     vault.rotate()
     (state_dir / "keys" / "key-ring").write_bytes(key)
     with pytest.raises(KeyUnavailable, match="version 2"):
         other.list("connection")
-    other.close()

@@ -1,4 +1,4 @@
-"""Where credentials lie: sealed in an SQLite file, under a key that is kept elsewhere.
+"""Where credentials lie: sealed in a database, under a key that is kept elsewhere.
 
 It stores records and locks names; it knows no provider, no connection and no transaction, and
 nothing in it talks to a network. docs/vault.md has the format, and what to do when it refuses.
@@ -12,6 +12,8 @@ from .errors import (
     PassphraseRefused,
     VaultDamaged,
     VaultLocked,
+    VaultUnreachable,
+    VaultUnsure,
     VaultUnwritable,
 )
 from .record import Record
@@ -25,6 +27,8 @@ __all__ = [
     "Vault",
     "VaultDamaged",
     "VaultLocked",
+    "VaultUnreachable",
+    "VaultUnsure",
     "VaultUnwritable",
     "open_vault",
 ]

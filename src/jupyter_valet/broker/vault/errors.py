@@ -42,3 +42,20 @@ class VaultUnwritable(ValetError):
 
     def __init__(self, what: str) -> None:
         super().__init__("vault_unwritable", what=what)
+
+
+class VaultUnreachable(ValetError):
+    """The database of the vault does not answer; nothing of what was asked happened there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("vault_unreachable", what=what)
+
+
+class VaultUnsure(ValetError):
+    """A connection was lost during a commit, and nobody can say whether that happened.
+
+    What is read next is what is true.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("vault_unsure")

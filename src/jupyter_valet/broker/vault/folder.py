@@ -54,6 +54,7 @@ class FolderHome:
     """An SQLite file beside its keys."""
 
     owner = ""
+    what = "its file"
 
     def __init__(self, place: Place) -> None:
         self._place = place

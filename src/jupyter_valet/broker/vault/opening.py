@@ -32,16 +32,15 @@ class Opening:
     def __init__(
         self,
         folder: Path,
-        wanted: str,
+        wanted: KeySource | str,
         prompt: Prompt,
         home: Home | None = None,
-        source: KeySource | None = None,
     ) -> None:
         self.place = Place(private_folder(folder))
         private_folder(self.place.keys)
         self._home = home or FolderHome(self.place)
         self.locks = self._home.locks
-        self.source = self._pick(wanted, prompt, source)
+        self.source = self._pick(wanted, prompt)
 
     def engine(self, *, accept_older: bool = False) -> Engine:
         """Open the vault; make it first when there is none.
@@ -62,14 +61,13 @@ class Opening:
                 raise VaultUnwritable("another process has been making it for a minute") from None
         return self._open(accept_older)
 
-    def _pick(self, wanted: str, prompt: Prompt, source: KeySource | None) -> KeySource:
+    def _pick(self, wanted: KeySource | str, prompt: Prompt) -> KeySource:
         recorded = self._recorded()
-        if source is not None:
-            wanted = source.name
-        if recorded is not None and wanted not in (AUTO, recorded):
-            raise KeyUnavailable(f"it is kept in the {recorded} source, not in {wanted}")
-        if source is not None:
-            return source
+        name = wanted if isinstance(wanted, str) else wanted.name
+        if recorded is not None and name not in (AUTO, recorded):
+            raise KeyUnavailable(f"it is kept in the {recorded} source, not in {name}")
+        if not isinstance(wanted, str):
+            return wanted
         if recorded is None:
             return choose(wanted, self.place.keys, prompt)
         return named(recorded, self.place.keys, prompt)
@@ -117,7 +115,8 @@ class Opening:
     def _begin(self) -> None:
         traces = self.place.traces()
         if traces:
-            raise VaultDamaged(f"its file is missing, although its {traces[0]} is still there")
+            what, trace = self._home.what, traces[0]
+            raise VaultDamaged(f"{what} is missing, although its {trace} is still there")
         ring = KeyRing.new(secrets.token_hex(16))
         header = Header(ring.vault_id, self.source.name, self._home.owner)
         state = sealed_state(ring, header, 1, 0, Ledger(b"").total())

@@ -120,9 +120,14 @@ class Home(Protocol):
     A vault gets its name last: until `finish` it is unfinished, and nobody else's.
     """
 
-    locks: Locks
     owner: str
     """As in `Header`."""
+    what: str
+    """What is missing when the vault is: its file, or its row."""
+
+    @property
+    def locks(self) -> Locks:
+        """The locks of whatever vault lies here."""
 
     def header(self) -> Header | None:
         """Return who lies here, or None when no vault does. Raises `VaultDamaged`."""

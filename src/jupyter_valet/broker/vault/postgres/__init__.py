@@ -1,0 +1,13 @@
+"""Many vaults in one PostgreSQL database, for a broker that several people share.
+
+What a vault is and how it is checked is above; here lies how its rows are read and written, and
+what holds between processes. It needs the extra `postgres`; docs/scaling.md says what it is for.
+"""
+
+from __future__ import annotations
+
+from .address import database_url
+from .database import Database
+from .opening import open_shared_vault
+
+__all__ = ["Database", "database_url", "open_shared_vault"]

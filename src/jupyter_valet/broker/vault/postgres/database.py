@@ -1,0 +1,130 @@
+"""Connections to one database: a pool for short transactions, and one that holds the locks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import Connection, Error
+from psycopg_pool import ConnectionPool
+
+from ...secret import Secret
+from ..errors import VaultUnwritable
+from ..rows import Row, Value
+from .address import parameters
+from .faults import clear_errors
+from .schema import SCHEMA, prepare
+from .sessions import LockSession
+
+_SETTINGS = f"""
+SET search_path = {SCHEMA}, pg_catalog;
+SET lock_timeout = '10s';
+SET statement_timeout = '30s';
+SET idle_in_transaction_session_timeout = '60s';
+SET idle_session_timeout = 0;
+SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') <> 'remote_apply';
+"""
+"""A commit is durable when it is answered, whatever the database's own default; and a broker that
+was stopped in the middle keeps others out for a minute at most."""
+
+_WAIT_SECONDS = 5.0
+_TRIES = 2
+
+Begun = tuple[Connection, list[Row]]
+
+
+class Database:
+    """One database, in which many vaults may lie. To be closed by whoever opened it."""
+
+    def __init__(self, url: Secret, *, most: int = 8) -> None:
+        """Connect, and make the tables when there are none; `most` connections at a time.
+
+        Raises `ValetError` ("database_refused") for a URL that is no good, `VaultUnreachable`,
+        `VaultDamaged` when the tables are not ours.
+        """
+        how = parameters(url)
+        self.locks = LockSession(lambda: _connect(how))
+        self._pool = ConnectionPool(
+            kwargs={**how, "autocommit": True},
+            min_size=1,
+            max_size=most,
+            timeout=_WAIT_SECONDS,
+            configure=_configure,
+            open=False,
+        )
+        try:
+            with clear_errors():
+                self._pool.open(wait=True, timeout=_WAIT_SECONDS)
+                self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all connections; locks that are still held are released."""
+        self.locks.close()
+        self._pool.close()
+
+    def ask(self, statement: str, values: Sequence[Value]) -> list[Row]:
+        """Run one statement by itself, and return its rows."""
+        with clear_errors(), self.begun("", statement, values) as (_, rows):
+            return rows
+
+    @contextlib.contextmanager
+    def begun(self, how: str, first: str, values: Sequence[Value]) -> Iterator[Begun]:
+        """Lend a connection on which a transaction has begun, and what its first statement said.
+
+        A connection that had died since it was last used is replaced: nothing had happened on it.
+        Whatever is not committed when the block ends is rolled back.
+        """
+        connection, rows = self._begin(how, first, values)
+        try:
+            yield connection, rows
+        finally:
+            self._give_back(connection)
+
+    def _begin(self, how: str, first: str, values: Sequence[Value]) -> Begun:
+        for left in reversed(range(_TRIES)):
+            connection = self._pool.getconn()
+            try:
+                if how:
+                    connection.execute(how.encode())
+                return connection, run(connection, first, values)
+            except BaseException as error:
+                died = connection.closed
+                self._give_back(connection)
+                if not (left and died and isinstance(error, Error)):
+                    raise
+                self._pool.check()
+        raise AssertionError("the last try returns or raises")
+
+    def _give_back(self, connection: Connection) -> None:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            with contextlib.suppress(Error):
+                connection.execute("ROLLBACK")
+        self._pool.putconn(connection)
+
+    def _check(self) -> None:
+        with self._pool.connection() as connection:
+            if connection.execute("SHOW fsync").fetchone() == ("off",):
+                raise VaultUnwritable("the database does not wait for its disk (fsync is off)")
+            prepare(connection)
+
+
+def run(connection: Connection, statement: str, values: Sequence[Value]) -> list[Row]:
+    """Run a statement and return its rows, if it has any."""
+    cursor = connection.execute(statement.encode(), values)
+    return list(cursor.fetchall()) if cursor.description else []
+
+
+def _configure(connection: Connection) -> None:
+    connection.execute(_SETTINGS.encode())
+
+
+def _connect(how: dict[str, Any]) -> Connection:
+    connection = psycopg.connect(**how, autocommit=True)
+    _configure(connection)
+    return connection
