@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import json
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,9 +14,7 @@ import httpcore2
 import httpx2
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import certificate
 from oauth_harness import Clock, Notes, free_port
 from odd_server import OddServer
 
@@ -502,7 +498,7 @@ async def test_the_certificate_must_be_the_hosts(
 ) -> None:
     """The connection goes to an address; the certificate is checked for the name."""
     _names(monkeypatch, "127.0.0.1")
-    server_side, client_side = _certificate("login.corp.example", tmp_path)
+    server_side, client_side = certificate("login.corp.example", tmp_path)
     port = free_port()
     runner = web.AppRunner(web.Application(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -515,35 +511,3 @@ async def test_the_certificate_must_be_the_hosts(
         with pytest.raises(httpx2.NetworkError):
             await http.get(f"https://login.corp.example:{port}/")
     await runner.cleanup()
-
-
-def _certificate(host: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the TLS contexts of a server that is `host`, and of a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    both = folder / "server.pem"
-    both.write_bytes(
-        pem
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(both)
-    return server_side, ssl.create_default_context(cadata=pem.decode())

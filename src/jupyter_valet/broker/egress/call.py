@@ -14,14 +14,17 @@ from yarl import URL
 from ..._version import __version__
 from ...wire.errors import ValetError
 from ..secret import Secret
-from . import inject
+from . import http1, inject
 from .denied import Denied, denied
 from .dial import Destination, Pools
+from .http1 import Malformed, Reader, TooLarge
+from .line import Lost
+from .lines import Lines
 from .origin import split_url
 from .placement import BEARER, Placement
 from .reflection import Reflection
 from .request import Request
-from .streaming import LIMITS, Limits, Streamed, Withheld, check_encoding, head_of
+from .streaming import LIMITS, Limits, Streamed, Withheld, check_encoding
 
 LIMIT = 1_000_000
 """Largest body, in bytes and after decompression, that a tool's answer may have."""
@@ -56,9 +59,11 @@ class Egress:
         self, *, limit: int = LIMIT, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None
     ) -> None:
         self._limit = limit
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
+        self._lines = Lines(tls)
         self._pools = Pools(tls)
         self._watches = inject.Watches()
+        self._streamed = inject.Watches()
 
     async def send(
         self,
@@ -112,7 +117,7 @@ class Egress:
         and so does what is read of the answer.
         """
         destination = Destination(principal, request.origin, loopback)
-        reflection = self._watches.of(destination, credential, placement)
+        reflection = self._streamed.of(destination, credential, placement)
         for hop in range(_HOPS + 1):
             if never.covers(request.method, request.target):
                 raise ValetError("endpoint_denied", provider=provider)
@@ -135,6 +140,7 @@ class Egress:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._lines.close()
         await self._pools.close()
 
     async def _begin(
@@ -148,7 +154,7 @@ class Egress:
         provider: str,
     ) -> aiohttp.ClientResponse:
         session = await self._pools.session(destination)
-        self._watches.keep(self._pools)
+        self._streamed.keep(self._pools)
         try:
             return await session.request(
                 request.method,
@@ -170,35 +176,34 @@ class Egress:
         reflection: Reflection,
         provider: str,
     ) -> Response:
-        session = await self._pools.session(destination)
-        self._watches.keep(self._pools)
         try:
-            async with session.request(
-                request.method,
-                URL(url, encoded=True),
-                headers={**headers, **_FIXED},
-                data=request.body,
-                allow_redirects=False,
-                timeout=self._timeout,
-            ) as answer:
-                body = await self._read(answer, provider)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unreachable(error, provider) from None
-        if reflection.found_in(body, head_of(answer)):
+            answer, body = await self._answer(request, url, headers, destination, provider)
+        except TooLarge:
+            limit = f"{self._limit:,} bytes"
+            raise ValetError("response_too_large", provider=provider, limit=limit) from None
+        except (Lost, Malformed, TimeoutError, OSError):
+            raise ValetError("provider_unreachable", provider=provider) from None
+        if reflection.found_in(body, answer.head):
             raise Withheld("response_withheld", provider=provider)
-        said = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status, said, body)
+        return Response(answer.status, answer.headers, body)
 
-    async def _read(self, answer: aiohttp.ClientResponse, provider: str) -> bytes:
-        check_encoding(answer, provider)
-        body = bytearray()
-        async for part in answer.content.iter_any():
-            body += part
-            if len(body) > self._limit:
-                answer.close()
-                limit = f"{self._limit:,} bytes"
-                raise ValetError("response_too_large", provider=provider, limit=limit)
-        return bytes(body)
+    async def _answer(
+        self,
+        request: Request,
+        url: str,
+        headers: dict[str, str],
+        destination: Destination,
+        provider: str,
+    ) -> tuple[Reader, bytes]:
+        target = url[len(str(request.origin)) :]
+        lines = {"Host": request.origin.authority, **headers, **_FIXED}
+        sent = http1.request(request.method, target or "/", lines, request.body)
+        answer = await self._lines.ask(
+            destination, sent, request.method, self._limit, self._timeout
+        )
+        self._watches.keep(self._lines)
+        check_encoding(answer.headers.get("content-encoding", ""), answer.status, provider)
+        return answer, answer.body()
 
 
 def _unreachable(error: Exception, provider: str) -> ValetError:

@@ -1,4 +1,4 @@
-"""Connections for tool calls: only to vetted addresses, and shared with nobody.
+"""Where a request goes: only to vetted addresses, by connections that are shared with nobody.
 
 A pool belongs to one kernel of one person and to one origin: on a shared connection one caller's
 bytes can become part of the next caller's exchange (R129).
@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from .origin import AddressRefused, Origin, permitted, resolve
 
-_POOLS = 64
+POOLS = 64
 """How many pools may be open; the one that was used longest ago, and through which nothing is
 passed on just now, is closed for another."""
 
-_KEEPALIVE = 15.0
+KEEPALIVE = 15.0
 """Seconds an idle connection is kept: below what servers commonly allow, so that a request is
 seldom written to a connection that is already closed."""
 
@@ -35,6 +36,19 @@ class Destination:
     principal: str
     origin: Origin
     loopback: bool
+
+
+async def vetted(destination: Destination) -> list[AddrInfoType]:
+    """Look the destination up once and return where to dial, all of it vetted (R132)."""
+    addresses = await resolve(destination.origin, loopback=destination.loopback)
+    return [_dialled(address, destination.origin.port) for address in addresses]
+
+
+def _dialled(address: str, port: int) -> AddrInfoType:
+    tcp = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    if ":" in address:
+        return (socket.AF_INET6, *tcp, (address, port, 0, 0))
+    return (socket.AF_INET, *tcp, (address, port))
 
 
 class VettedResolver(AbstractResolver):
@@ -107,7 +121,7 @@ class Pools:
             session = self._open(destination)
         self._sessions[destination] = session
         idle = (d for d in list(self._sessions) if d not in self._streaming and d != destination)
-        while len(self._sessions) > _POOLS and (oldest := next(idle, None)) is not None:
+        while len(self._sessions) > POOLS and (oldest := next(idle, None)) is not None:
             await self._sessions.pop(oldest).close()
         return session
 
@@ -130,7 +144,7 @@ class Pools:
         connector = QuietConnector(
             resolver=VettedResolver(destination),
             use_dns_cache=False,
-            keepalive_timeout=_KEEPALIVE,
+            keepalive_timeout=KEEPALIVE,
             ssl=self._tls or True,
         )
         return aiohttp.ClientSession(

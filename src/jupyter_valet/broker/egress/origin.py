@@ -84,9 +84,13 @@ class Origin:
             raise ValueError("a path starts with a slash")
         return f"{self}{path}"
 
+    @property
+    def authority(self) -> str:
+        """Host and port as the `Host` header has them (RFC 9110 §7.2)."""
+        return self.host if self.port == _DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
+
     def __str__(self) -> str:
-        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{self.host}{port}"
+        return f"{self.scheme}://{self.authority}"
 
 
 def split_url(url: str) -> tuple[Origin, str]:

@@ -61,7 +61,7 @@ class Streamed:
         self.status = answer.status
         if reflection.found_in(head_of(answer)):
             raise self._withheld()
-        check_encoding(answer, provider)
+        check_encoding(answer.headers.get("Content-Encoding", ""), answer.status, provider)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -124,7 +124,7 @@ def head_of(answer: aiohttp.ClientResponse) -> bytes:
     return b"\n".join([(answer.reason or "").encode("utf-8", "replace"), *lines])
 
 
-def check_encoding(answer: aiohttp.ClientResponse, provider: str) -> None:
+def check_encoding(encoding: str, status: int, provider: str) -> None:
     """Refuse an encoding that could hide the credential from us (R105)."""
-    if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
-        raise ValetError("upstream_error", provider=provider, status=answer.status)
+    if encoding.strip().lower() not in _ENCODINGS:
+        raise ValetError("upstream_error", provider=provider, status=status)
