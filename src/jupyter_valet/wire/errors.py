@@ -58,6 +58,12 @@ _KINDS = [
         "Sign in to Jupyter as the person whose notebook asks.",
     ),
     ErrorKind(
+        "other_server",
+        409,
+        "Another Jupyter server of yours asks this.",
+        "Open {url}.",
+    ),
+    ErrorKind(
         "other_browser",
         403,
         "The sign-in came back in another browser than it was started in.",
@@ -284,6 +290,25 @@ _KINDS = [
         507,
         "The vault could not be written: {what}.",
         "Make room or repair the disk and try again; what was stored before is intact.",
+    ),
+    ErrorKind(
+        "vault_unreachable",
+        503,
+        "The vault's database cannot be reached: {what}.",
+        "Try again; if it stays so, docs/scaling.md says what whoever runs it looks at.",
+    ),
+    ErrorKind(
+        "vault_unsure",
+        503,
+        "The connection to the vault's database was lost while it stored something, and it cannot"
+        " say whether that happened.",
+        "Look at %connections before you do it again.",
+    ),
+    ErrorKind(
+        "database_refused",
+        500,
+        "The address of the vault's database cannot be used: {what}.",
+        "docs/scaling.md says what it may look like.",
     ),
     ErrorKind(
         "audit_unwritable",
