@@ -35,6 +35,14 @@ SUBJECTS = (
 Prepare = Callable[[Path, Path], None]
 """Puts more into a home and a project."""
 CANARY = "CANARY-4d1f"
+LISTENS_AT = """
+import os, socket
+for row in map(str.split, open("/proc/self/net/tcp")):
+    if row[9] == str(os.fstat({server}.fileno()).st_ino):
+        host, port = row[1].split(":")
+        print(socket.inet_ntoa(bytes.fromhex(host)[::-1]) + ":" + str(int(port, 16)))
+"""
+"""Prints where the socket `server` really listens, whatever its own process is told."""
 
 
 @dataclass

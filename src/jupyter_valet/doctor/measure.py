@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..sandbox import visitor
 from ..wire.errors import ValetError
 from . import page, snippet
 from .judge import Seen, Verdict, judge
@@ -154,13 +154,13 @@ def _typing(secret: str, ready: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _browser(ready: Path) -> Iterator[None]:
-    """Connect to the port that is written into `ready`, as a browser on this machine can."""
+    """Connect to the places that are written into `ready`, as a browser on this machine can."""
     over = threading.Event()
 
     def come() -> None:
         while not over.is_set():
             with contextlib.suppress(OSError, ValueError):
-                socket.create_connection(("127.0.0.1", int(ready.read_text())), 1).close()
+                visitor.come(ready.read_text())
             time.sleep(0.05)
 
     thread = threading.Thread(target=come, daemon=True)

@@ -23,11 +23,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import environment
+from . import environment, visitor
 from .backends import Backend
 from .backends.base import Session, Start
 from .policy import Mode, Policy
-from .ports import BROWSERS_REFUSE, KERNEL_PORTS, LOCAL_PORTS, free_address
+from .ports import KERNEL_PORTS, LOCAL_PORTS, free_address
 from .workspace import Workspace, Workspaces
 
 ATTEMPTS = Path(__file__).parent / "inside" / "attempts.py"
@@ -184,7 +184,7 @@ def _compare(
 def _run(
     start: Start, environ: Mapping[str, str], rendezvous: Path, inherited: int
 ) -> dict[str, str | None]:
-    """Run the attempts; meanwhile connect, as a browser would, to each port they tell of."""
+    """Run the attempts; meanwhile connect, as a browser would, to what they tell of."""
     with contextlib.closing(start):
         process = subprocess.Popen(
             start.command,
@@ -195,14 +195,14 @@ def _run(
             pass_fds=(*start.descriptors, inherited),
             start_new_session=True,
         )
-    visitor = threading.Thread(target=_visit, args=(process, rendezvous), daemon=True)
-    visitor.start()
+    visits = threading.Thread(target=_visit, args=(process, rendezvous), daemon=True)
+    visits.start()
     try:
         said, complaint = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         said, complaint = process.communicate()
-    visitor.join()
+    visits.join()
     if process.returncode or not said:
         last = complaint.decode(errors="replace").strip().splitlines()
         raise OSError(f"the attempts did not run: {last[-1] if last else process.returncode}")
@@ -213,10 +213,9 @@ def _run(
 def _visit(process: subprocess.Popen[bytes], rendezvous: Path) -> None:
     while process.poll() is None:
         with contextlib.suppress(OSError, ValueError):
-            port = int(rendezvous.read_text())
+            written = rendezvous.read_text()
             try:
-                if port not in BROWSERS_REFUSE:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
+                visitor.come(written)
             finally:
                 rendezvous.unlink()
         time.sleep(0.02)

@@ -35,8 +35,8 @@ MISSING = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 """Fail with ENOSYS, as if this Linux had none, so that libraries fall back to calls that can be
 judged: io_uring makes sockets past any filter (R07), clone3's flags lie in memory."""
 
-SUPERVISED = ("bind", "connect", "listen")
-"""Judged by a supervisor: their addresses lie in memory."""
+SUPERVISED = ("bind", "connect", "listen", "getsockname")
+"""Judged or answered by a supervisor: their addresses lie in memory."""
 
 NEW_USER = 0x10000000
 _FASTOPEN = 0x20000000

@@ -34,6 +34,7 @@ X86_64 = Architecture(
     numbers={
         **_SINCE_5_1,
         "ioctl": 16, "socket": 41, "connect": 42, "sendto": 44, "sendmsg": 46, "bind": 49,
+        "getsockname": 51,
         "listen": 50, "socketpair": 53, "clone": 56, "ptrace": 101, "syslog": 103, "vhangup": 153,
         "pivot_root": 155, "chroot": 161, "acct": 163, "mount": 165, "umount2": 166,
         "swapon": 167, "swapoff": 168, "reboot": 169, "iopl": 172, "ioperm": 173,
@@ -54,6 +55,7 @@ AARCH64 = Architecture(
         "chroot": 51, "vhangup": 58, "quotactl": 60, "acct": 89, "unshare": 97,
         "kexec_load": 104, "init_module": 105, "delete_module": 106, "syslog": 116,
         "ptrace": 117, "reboot": 142, "socket": 198, "socketpair": 199, "bind": 200, "listen": 201,
+        "getsockname": 204,
         "connect": 203, "sendto": 206, "sendmsg": 211, "add_key": 217, "request_key": 218,
         "keyctl": 219, "clone": 220, "swapon": 224, "swapoff": 225, "migrate_pages": 238,
         "move_pages": 239, "perf_event_open": 241, "prlimit64": 261, "fanotify_init": 262,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,9 +107,18 @@ def test_kernels_get_addresses_where_nobody_listens() -> None:
     assert 64 <= int(address.split(".")[1]) < 192
 
 
-def test_a_port_that_is_taken_everywhere_is_an_error() -> None:
+def test_a_kernel_with_a_whole_network_has_its_own_ports_at_the_first_address() -> None:
+    """There another kernel sees that the network is taken."""
+    tried: list[str] = []
+    address = ports.free_network(lambda a: (tried.append(a), len(tried) == 3)[1])
+    assert address == tried[2]
+    assert all(address.endswith(".1") for address in tried)
+
+
+@pytest.mark.parametrize("choose", [ports.free_address, ports.free_network])
+def test_a_port_that_is_taken_everywhere_is_an_error(choose: Any) -> None:
     with pytest.raises(OSError, match="6665"):
-        ports.free_address(lambda address: False)
+        choose(lambda address: False)
 
 
 def test_kernels_listen_where_browsers_refuse_to_go_only() -> None:

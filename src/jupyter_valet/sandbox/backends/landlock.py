@@ -17,7 +17,7 @@ from ..launch import landlock
 from ..launch.namespace import Mount
 from ..launch.plan import LaunchPlan
 from ..policy import Policy
-from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_address
+from ..ports import KERNEL_PORTS, LOCAL_PORTS, free_network
 from ..workspace import Workspace, Workspaces
 from .base import Channel, Session, Start, Unsuitable, architecture, launcher, unnamed_file
 
@@ -53,8 +53,8 @@ class Landlock:
         self._has_view = trial.view_holds()
 
     def channel(self, workspace: Workspace) -> Channel:
-        """Give the kernel a loopback address of its own, and ports that browsers refuse."""
-        return Channel("tcp", free_address(), KERNEL_PORTS)
+        """Give the kernel loopback addresses of its own, and ports that browsers refuse."""
+        return Channel("tcp", free_network(), KERNEL_PORTS)
 
     def start(
         self, command: Sequence[str], policy: Policy, workspace: Workspace, session: Session

@@ -1,9 +1,10 @@
 """Which addresses a walled kernel's TCP sockets get: a loopback of its own, out of browsers' reach.
 
 Pure functions over raw socket addresses. A program that listens on a free port of the loopback
-(a debugger, a scheduler of workers) gets a port that no browser connects to, at the kernel's own
-loopback address; what connects to such a port at any loopback address is led there. So local tools
-work, and neither a browser (R80) nor another kernel reaches them.
+(a debugger, a scheduler of workers, an inner kernel) gets a port that no browser connects to, at a
+loopback address of the kernel's own, and is told a number that stands for it (`dynamic`); what
+connects to that number at the loopback is led there. So local tools work, and neither a browser
+(R80) nor another kernel reaches them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from . import dynamic
+from .dynamic import DynamicPorts, Place
+
 _IPV4, _IPV6 = struct.Struct("=H2s4s8s"), struct.Struct("=H2sI16sI")
-DYNAMIC = 49152
-"""From here on (RFC 6335 §6) a program that names a port means any free one."""
 _ANY = ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -25,29 +28,30 @@ class Loopback:
     """What a kernel may use of TCP ports, and what it uses."""
 
     address: str
-    """The kernel's own loopback address, IPv4."""
+    """The kernel's own loopback address, IPv4; with a network, all of its /24 is the kernel's."""
     own: frozenset[int]
     """Given to the kernel for its messages with the server."""
     local: tuple[int, ...]
     """For whatever runs in the kernel; browsers refuse them."""
     opened: frozenset[int]
     """Opened by the person: reachable from everywhere."""
-    aliases: dict[int, int] = field(default_factory=dict)
-    """Which local port stands for a dynamic one that a program bound by number."""
-    used_last: int = 0
+    dynamic: DynamicPorts = field(init=False)
+
+    def __post_init__(self) -> None:
+        hosts = [f"{self._block}{last}" for last in range(2, 255)]
+        self.dynamic = DynamicPorts(Place(host, port) for host in hosts for port in self.local)
+
+    @property
+    def _block(self) -> str:
+        return self.address.rpartition(".")[0] + "."
 
     def means(self, wanted: Address) -> bool:
         """Tell whether this loopback is meant, and no other kernel's."""
-        return wanted.plain in {*_ANY, self.address}
+        return wanted.plain in _ANY or self.has(wanted)
 
-    def free_ports(self) -> list[int]:
-        """Return the local ports, those longest unused first.
-
-        A program that frees a port to bind it by number a moment later (ipykernel's debugger) must
-        find it free.
-        """
-        after = self.local.index(self.used_last) + 1 if self.used_last in self.local else 0
-        return [*self.local[after:], *self.local[:after]]
+    def has(self, wanted: Address) -> bool:
+        """Tell whether this is one of the kernel's own addresses."""
+        return wanted.plain.startswith(self._block)
 
 
 @dataclass(frozen=True)
@@ -85,38 +89,66 @@ class Address:
         return host.is_loopback or host.is_unspecified
 
 
-def encode(family: int, address: str, port: int) -> bytes:
-    """Return a raw address: an IPv4 one, in the form that a socket of `family` takes."""
-    host, number = socket.inet_aton(address), port.to_bytes(2, "big")
+@dataclass(frozen=True)
+class Candidate:
+    """What a socket may be bound to; `number` is what programs will know a dynamic place by."""
+
+    address: bytes
+    number: int = 0
+    place: Place | None = None
+
+
+def encode(family: int, host: str, port: int) -> bytes:
+    """Return a raw address in the form that a socket of `family` takes."""
+    number = port.to_bytes(2, "big")
     if family == socket.AF_INET:
-        return _IPV4.pack(socket.AF_INET, number, host, b"")
-    return _IPV6.pack(socket.AF_INET6, number, 0, _MAPPED + host, 0)
+        packed = socket.inet_aton("127.0.0.1" if ":" in host else host)
+        return _IPV4.pack(socket.AF_INET, number, packed, b"")
+    whole = (
+        socket.inet_pton(socket.AF_INET6, host) if ":" in host else _MAPPED + socket.inet_aton(host)
+    )
+    return _IPV6.pack(socket.AF_INET6, number, 0, whole, 0)
 
 
-def to_bind(raw: bytes, loopback: Loopback) -> list[bytes]:
-    """Return the addresses to try instead of `raw`, in order; none at all means refused."""
+def to_bind(raw: bytes, loopback: Loopback) -> Iterator[Candidate]:
+    """Yield what to try instead of `raw`, in order; nothing at all means refused."""
     wanted = Address.parse(raw)
     if wanted is None:
-        return []
-    if wanted.port in loopback.opened:
-        return [raw]
-    if not loopback.means(wanted):
-        return []
-    if wanted.port in loopback.own or wanted.port in loopback.local:
-        return [encode(wanted.family, loopback.address, wanted.port)]
-    if wanted.port == 0 or wanted.port >= DYNAMIC:
-        return [encode(wanted.family, loopback.address, port) for port in loopback.free_ports()]
-    return []
-
-
-def bound(wanted: bytes, got: bytes, loopback: Loopback) -> None:
-    """Remember which port stands for the one that was asked for."""
-    asked, given = Address.parse(wanted), Address.parse(got)
-    if given is None or given.port not in loopback.local:
         return
-    loopback.used_last = given.port
-    if asked is not None and asked.port >= DYNAMIC:
-        loopback.aliases[asked.port] = given.port
+    if wanted.port in loopback.opened:
+        yield Candidate(raw)
+    elif not loopback.means(wanted):
+        return
+    elif wanted.port in loopback.own or wanted.port in loopback.local:
+        yield Candidate(encode(wanted.family, loopback.address, wanted.port))
+    elif wanted.port == 0 or wanted.port >= dynamic.FIRST:
+        yield from any_free(wanted.family, loopback, wanted.port)
+
+
+def any_free(family: int, loopback: Loopback, wanted: int = 0) -> Iterator[Candidate]:
+    """Yield the places for a dynamic port, in order."""
+    for number, place in loopback.dynamic.to_bind(wanted):
+        yield Candidate(encode(family, *place), number, place)
+
+
+def asks_for_any(raw: bytes) -> bool:
+    """Tell whether the system is to choose the port."""
+    wanted = Address.parse(raw)
+    return wanted is not None and wanted.port == 0
+
+
+def bound(raw: bytes, got: Candidate, loopback: Loopback) -> None:
+    """Remember what a program that asked for `raw` got; one that listens unbound asks for b""."""
+    if got.place is not None:
+        wanted = Address.parse(raw)
+        host = str(wanted.host) if wanted is not None else "0.0.0.0"  # noqa: S104
+        loopback.dynamic.bound(got.number, got.place, host)
+
+
+def told(family: int, host: str, port: int, loopback: Loopback) -> bytes | None:
+    """Return the address to tell a program whose socket is really there, None for just that."""
+    known = loopback.dynamic.told(Place(host.removeprefix("::ffff:"), port))
+    return None if known is None else encode(family, *known)
 
 
 def to_connect(raw: bytes, loopback: Loopback) -> bytes | None:
@@ -127,7 +159,12 @@ def to_connect(raw: bytes, loopback: Loopback) -> bytes | None:
     wanted = Address.parse(raw)
     if wanted is None or not wanted.is_local:
         return raw
-    port = loopback.aliases.get(wanted.port, wanted.port)
-    if port not in loopback.own and port not in loopback.local:
+    place = loopback.dynamic.place(wanted.port)
+    if place is not None and loopback.means(wanted):
+        return encode(wanted.family, *place)
+    if wanted.port not in loopback.own and wanted.port not in loopback.local:
         return raw
-    return encode(wanted.family, loopback.address, port) if loopback.means(wanted) else None
+    if not loopback.means(wanted):
+        return None
+    host = wanted.plain if loopback.has(wanted) else loopback.address
+    return encode(wanted.family, host, wanted.port)

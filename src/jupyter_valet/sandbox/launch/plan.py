@@ -35,11 +35,11 @@ class LaunchPlan:
     """The file rights that Landlock handles."""
     scopes: int = 0
     loopback: str = ""
-    """The kernel's own loopback address."""
+    """The kernel's own loopback address; all of its /24 is the kernel's."""
     own_ports: list[int] = field(default_factory=list)
     """TCP ports for its messages with the server."""
     local_ports: list[int] = field(default_factory=list)
-    """TCP ports for what runs in it, at its own loopback address."""
+    """TCP ports for what runs in it, at its own loopback addresses."""
     opened_ports: list[int] = field(default_factory=list)
     """TCP ports to listen on by the person's decision. No others can be bound."""
     denied_ports: list[int] = field(default_factory=list)
@@ -50,7 +50,7 @@ class LaunchPlan:
     """The seccomp filter, base64."""
     socket_roots: list[str] = field(default_factory=list)
     supervised: dict[str, int] = field(default_factory=dict)
-    """Call numbers of `bind`, `connect` and `listen`, when the filter asks about them."""
+    """Call numbers of those that the filter asks about."""
     ignore_interrupts: bool = False
     relay: Relay | None = None
     variables: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,8 @@ A seccomp filter sees numbers, not addresses, and Landlock lets two things pass 
 socket that was never bound, which is a port a browser can reach (R80). So `bind`, `connect` and
 `listen` wait for the supervisor. It copies the descriptor and the address, judges the copies, and
 makes the call on the copies itself: nothing that the kernel changes meanwhile counts
-(seccomp_unotify(2), "TOCTOU").
+(seccomp_unotify(2), "TOCTOU"). `getsockname` waits, too: it says the number that a program's other
+programs connect to, not the place where the socket really is.
 
 It is inside the kernel's own Landlock domain, without capabilities, so a TCP connection that it
 makes is one that the kernel may make; and the kernel is in a domain nested in it, so the kernel
@@ -24,11 +25,11 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import addresses, system
-from .addresses import Loopback
+from .addresses import Candidate, Loopback
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _PIDFD_THREAD = os.O_EXCL
@@ -38,6 +39,7 @@ _CONTINUE = 1
 _GO_ON = -1
 """Stands for: the caller may make the call itself."""
 _INET = (socket.AF_INET, socket.AF_INET6)
+_SHARING = (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR))
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Rules:
     """What the supervisor allows; call numbers are those of this machine."""
 
     calls: Mapping[int, str]
-    """`bind`, `connect` and `listen` by their numbers."""
+    """The supervised calls by their numbers."""
     loopback: Loopback
     socket_roots: Sequence[tuple[str, int]]
     """Folders, open, whose UNIX sockets may be connected to."""
@@ -97,12 +99,13 @@ def _take(listener: int, rules: Rules) -> None:
     except OSError:  # interrupted, or the caller is gone
         return
     call = Call.parse(raw)
+    act = _ACTS.get(rules.calls.get(call.number, ""))
     try:
         fd = _descriptor_of(call)
     except OSError as error:
-        _answer(listener, call, error.errno or errno.EPERM)
+        # A process that nobody may trace (ssh-agent) may still learn the truth.
+        _answer(listener, call, _GO_ON if act is _getsockname else error.errno or errno.EPERM)
         return
-    act = _ACTS.get(rules.calls.get(call.number, ""))
     if act is _connect and os.get_blocking(fd):  # it may wait for an answer from far away
         finish = threading.Thread(
             target=_finish, args=(listener, call, fd, act, rules), daemon=True
@@ -159,14 +162,38 @@ def _bind(listener: int, call: Call, fd: int, rules: Rules) -> int:
         return _GO_ON
     address = _address_of(call)
     _still_waiting(listener, call)
+    candidates = addresses.to_bind(address, rules.loopback)
+    with _strictly(fd) if addresses.asks_for_any(address) else contextlib.nullcontext():
+        error = _bind_first(fd, address, candidates, rules.loopback)
+    return errno.EADDRNOTAVAIL if error == errno.EINVAL else error
+
+
+def _bind_first(
+    fd: int, address: bytes, candidates: Iterable[Candidate], loopback: Loopback
+) -> int:
+    """Bind to the first candidate where nobody is; return 0 or the error number."""
     error = errno.EACCES
-    for candidate in addresses.to_bind(address, rules.loopback):
-        error = system.bind(fd, candidate)
+    for candidate in candidates:
+        error = system.bind(fd, candidate.address)
         if error == 0:
-            addresses.bound(address, candidate, rules.loopback)
+            addresses.bound(address, candidate, loopback)
         if error != errno.EADDRINUSE:
             break
-    return errno.EADDRNOTAVAIL if error == errno.EINVAL else error
+    return error
+
+
+@contextlib.contextmanager
+def _strictly(fd: int) -> Iterator[None]:
+    """Share no port meanwhile: Linux itself chooses none that anybody has, or has just had."""
+    with socket.socket(fileno=os.dup(fd)) as ours:
+        shared = {name: ours.getsockopt(socket.SOL_SOCKET, name) for name in _SHARING}
+        try:
+            for name in _SHARING:
+                ours.setsockopt(socket.SOL_SOCKET, name, 0)
+            yield
+        finally:
+            for name, value in shared.items():
+                ours.setsockopt(socket.SOL_SOCKET, name, value)
 
 
 def _listen(listener: int, call: Call, fd: int, rules: Rules) -> int:
@@ -188,15 +215,9 @@ def _bound(fd: int, loopback: Loopback) -> int:
         return 0
     if port:
         return errno.EACCES
-    error = errno.EADDRINUSE
-    for number in loopback.free_ports():
-        candidate = addresses.encode(family, loopback.address, number)
-        error = system.bind(fd, candidate)
-        if error == 0:
-            addresses.bound(b"", candidate, loopback)
-        if error != errno.EADDRINUSE:
-            break
-    return error
+    candidates = addresses.any_free(family, loopback)
+    with _strictly(fd):
+        return _bind_first(fd, b"", candidates, loopback)
 
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
@@ -206,6 +227,26 @@ def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
         return _connect_unix(fd, address, rules)
     led = addresses.to_connect(address, rules.loopback) if _is_tcp(fd) else address
     return errno.EACCES if led is None else system.connect(fd, led)
+
+
+def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
+    if not _is_tcp(fd):
+        return _GO_ON
+    with socket.socket(fileno=os.dup(fd)) as ours:
+        family, (host, port) = ours.family, ours.getsockname()[:2]
+    address = addresses.told(family, host, port, rules.loopback)
+    if address is None:
+        return _GO_ON
+    _, where, length_at, *_ = call.arguments
+    [room] = struct.unpack("=i", _read(call.thread, length_at, 4))
+    if room < 0:
+        return errno.EINVAL
+    # A thread that ends now is followed, at worst, by another of the kernel's: no other process
+    # is in the supervisor's domain, and this one starts none meanwhile.
+    _still_waiting(listener, call)
+    system.write_memory(call.thread, where, address[:room])
+    system.write_memory(call.thread, length_at, struct.pack("=i", len(address)))
+    return 0
 
 
 def _is_tcp(fd: int) -> bool:
@@ -220,16 +261,25 @@ def _option(fd: int, option: int) -> int:
 
 
 Act = Callable[[int, Call, int, Rules], int]
-_ACTS: Mapping[str, Act] = {"bind": _bind, "connect": _connect, "listen": _listen}
+_ACTS: Mapping[str, Act] = {
+    "bind": _bind,
+    "connect": _connect,
+    "listen": _listen,
+    "getsockname": _getsockname,
+}
 
 
 def _address_of(call: Call) -> bytes:
     length = call.arguments[2] & 0xFFFFFFFF
     if length > _LONGEST_ADDRESS:
         raise OSError(errno.EINVAL, "address")
-    memory = os.open(f"/proc/{call.thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    return _read(call.thread, call.arguments[1], length)
+
+
+def _read(thread: int, at: int, length: int) -> bytes:
+    memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.pread(memory, length, call.arguments[1])
+        return os.pread(memory, length, at)
     finally:
         os.close(memory)
 

@@ -100,3 +100,12 @@ def capset_none() -> None:
     """Give up every capability of this process."""
     header = (0x20080522).to_bytes(4, "little") + bytes(4)
     _checked(int(_libc.capset(header, bytes(24))))
+
+
+def write_memory(thread: int, at: int, content: bytes) -> None:
+    """Write into the memory of a process that this one may trace, where that may write itself."""
+    kept = ctypes.create_string_buffer(content, len(content))
+    ours = (ctypes.c_size_t * 2)(ctypes.addressof(kept), len(content))
+    theirs = (ctypes.c_size_t * 2)(at, len(content))
+    one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
+    _checked(int(_libc.process_vm_writev(ctypes.c_int(thread), ours, one, theirs, one, none)))
