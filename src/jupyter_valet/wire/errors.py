@@ -129,6 +129,12 @@ _KINDS = [
         "They find it on their connections page. Call again with the same arguments after that.",
     ),
     ErrorKind(
+        "answer_required",
+        403,
+        "{question} waits for the person.",
+        "They find it in Jupyter, on its page `valet/connections`. Call again once they answered.",
+    ),
+    ErrorKind(
         "unattended_grant",
         403,
         "This notebook has no grant for {provider}, and nobody is here to give one.",

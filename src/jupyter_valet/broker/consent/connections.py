@@ -99,5 +99,6 @@ class ConnectionsPage:
             "kind": str(transaction.kind),
             "title": profile.title if profile else transaction.provider,
             "notebook": transaction.notebook,
+            "client": transaction.client,
             "reason": transaction.reason,
         }

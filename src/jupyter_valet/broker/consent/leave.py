@@ -52,6 +52,7 @@ class Leave:
             limits=replace(limits, per_hour=chosen.per_hour(form)),
             until=span.until,
             level=self._agreed(transaction, form),
+            client_name=transaction.client,
         )
         self._finish(transaction, connection)
         self.desk.policy.grants.give(grant)
@@ -98,7 +99,8 @@ class Leave:
                 return
         subject = subject_of(transaction)
         if not subject.kernel_id or self._is_running(transaction):
-            grants.give(Grant(subject, connection.id, level=level))
+            name = transaction.client
+            grants.give(Grant(subject, connection.id, level=level, client_name=name))
 
     def _check_run(self, transaction: Transaction) -> None:
         """Refuse a run that is over, and that of a client, which has none."""

@@ -168,6 +168,8 @@ class _Leg:
     def _required(self, transaction: Transaction) -> ValetError:
         """Return the error of a call that could not wait any longer."""
         title = self.asking.profiles[transaction.provider].title
+        if self.exchange.caller.client is not None:  # it has no cell, and no %connect
+            return ValetError("answer_required", question=in_words(transaction.kind, title))
         match transaction.kind:
             case Kind.GRANT:
                 return ValetError("grant_required", provider=title, name=transaction.provider)
@@ -283,14 +285,16 @@ class _Leg:
 
     def _message(self, transaction: Transaction) -> str:
         title = self.asking.profiles[transaction.provider].title
-        return f"{_MESSAGES[transaction.kind].format(title=title)} {transaction.reason}"
+        who = "this program" if transaction.client else "this notebook"
+        asks = _MESSAGES[transaction.kind].format(title=title, who=who)
+        return f"{asks} {transaction.reason}"
 
 
 _MESSAGES = {
     Kind.SIGN_IN: "Sign in at {title}.",
     Kind.API_KEY: "Enter a key for {title}.",
     Kind.USE: "May {title} be used?",
-    Kind.GRANT: "May this notebook use {title}?",
+    Kind.GRANT: "May {who} use {title}?",
     Kind.APPROVAL: "May this be written to {title}?",
     Kind.VISIT: "{title} wants you to open a page of its own.",
 }

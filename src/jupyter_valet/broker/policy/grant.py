@@ -66,6 +66,8 @@ class Grant:
     level: str = ""
     """The lowest isolation level that the person agreed to."""
     created_at: float = 0.0
+    client_name: str = ""
+    """What people know the subject by, when it is a client."""
 
     @property
     def id(self) -> str:
@@ -108,7 +110,7 @@ class Grant:
             notebook=self.subject.notebook,
             folder=self.subject.root,
             run_only=bool(self.subject.kernel_id),
-            client=self.subject.client,
+            client=self.client_name or self.subject.client,
             access=self.access,
             writes=sorted(self.writes),
             until=self.until,

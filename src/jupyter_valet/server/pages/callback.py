@@ -99,7 +99,7 @@ class Done(IsolatedPage):
         principal = await self.person()
         reply = await self.ask(control.PAGE_DONE, transaction=transaction, principal=principal)
         facts = DoneFacts.from_json(reply)
-        title, words = ending(facts.state, facts.kind)
+        title, words = ending(facts.state, facts.kind, facts.client)
         self.page(
             "done.html",
             title=title,

@@ -58,7 +58,7 @@ class Connect(_SignIn):
         )
 
     def _final(self, facts: PageFacts) -> None:
-        title, words = ending(facts.state, facts.kind)
+        title, words = ending(facts.state, facts.kind, facts.client)
         self.page("done.html", title=title, words=words, facts=facts, account="", missing=[])
 
 

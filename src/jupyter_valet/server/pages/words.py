@@ -24,14 +24,25 @@ _DONE = {
     "approval": ("Approved", _GOES_ON),
     "visit": ("Opened", _GOES_ON),
 }
+_FOR_CLIENTS = (
+    ("The cell in your notebook", "The program"),
+    ("The notebook", "The program"),
+    ("Run the cell again", "Let the program try again"),
+)
+"""What a program outside of the notebooks has in place of a cell."""
 _UNFINISHED = ("Not finished yet", "The question is still open. Go back to the page that asked.")
 
 
-def ending(state: str, kind: str = "sign_in") -> tuple[str, str]:
-    """Return title and words for the last page of a question."""
+def ending(state: str, kind: str = "sign_in", client: str = "") -> tuple[str, str]:
+    """Return title and words for the last page of a question; `client` asked, if not a notebook."""
     if state == "done" and kind in _DONE:
-        return _DONE[kind]
-    return _STATES.get(state, _UNFINISHED)
+        title, words = _DONE[kind]
+    else:
+        title, words = _STATES.get(state, _UNFINISHED)
+    if client:
+        for ours, theirs in _FOR_CLIENTS:
+            words = words.replace(ours, theirs)
+    return title, words
 
 
 def lines(text: object) -> str:
