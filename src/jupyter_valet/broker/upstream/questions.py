@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeGuard
 from urllib.parse import urlsplit
 
 from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
@@ -62,8 +62,7 @@ class Questions:
 
         async def answer(asked: ElicitRequestParams) -> ElicitResult:
             nonlocal visits
-            # EC-03: what says no mode is a form, whatever else is in it.
-            if asked.mode != "url" or not isinstance(asked, ElicitRequestURLParams):
+            if not _is_url(asked):
                 result, kind = await self.form(server, call, asked), "form"
             else:
                 visits += 1
@@ -117,6 +116,15 @@ class Questions:
             outcome=result.action,
             reason=kind,
         )
+
+
+def _is_url(asked: ElicitRequestParams) -> TypeGuard[ElicitRequestURLParams]:
+    """Tell whether the server said that it asks for a visit.
+
+    EC-03: what says no mode is a form, whatever else is in it. Of one with a URL in it the SDK
+    reads the mode that it should have had.
+    """
+    return isinstance(asked, ElicitRequestURLParams) and "mode" in asked.model_fields_set
 
 
 def may_be_opened(server: Server, url: str) -> bool:
