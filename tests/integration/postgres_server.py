@@ -93,9 +93,7 @@ class PostgresServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop it at once, as an administrator would (fast shutdown)."""
-        while self._pools:
-            self._pools.pop().close()
+        """Stop it as an administrator would (fast shutdown)."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
@@ -103,11 +101,18 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End the server and every process of it by `kill -9`."""
-        assert self._process is not None
+        if self._process is None:
+            return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(30)
         self._process = None
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End it; nothing of it is wanted any more."""
+        while self._pools:
+            self._pools.pop().close()
+        self.kill()
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), self.connect():
@@ -142,7 +147,7 @@ def running_server() -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
-            server.stop()
+            server.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

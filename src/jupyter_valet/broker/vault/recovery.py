@@ -22,7 +22,11 @@ def accept_older(state_dir: Path, *, prompt: Prompt = None) -> int:
     Tokens that were revoked or rotated since the backup come back with it. Raises as `open_vault`
     does for every other fault.
     """
-    opening = Opening(state_dir, "auto", prompt)
+    return accept(Opening(state_dir, "auto", prompt))
+
+
+def accept(opening: Opening) -> int:
+    """Make what is there the newest there ever was, and return its generation."""
     engine = opening.engine(accept_older=True)
     try:
         engine.accept_as_newest()

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...wire.errors import ValetError
 from ..secret import Secret
+from .adoption import adopt
 from .change import Change
 from .engine import Engine
 from .errors import Conflict, VaultLocked, VaultUnwritable
@@ -169,6 +170,13 @@ class Vault:
                 return rotate(engine)
         except Busy:
             raise VaultUnwritable("another process is rotating the key") from None
+
+    def adopt(self, other: Vault) -> int:
+        """Take over everything that another vault holds; return how many records that were.
+
+        The other one is left as it is. Raises `Conflict` when this one is not empty.
+        """
+        return adopt(self._opened(), other._opened().contents())
 
     def close(self) -> None:
         """Close the files. A locked vault may be closed as well."""

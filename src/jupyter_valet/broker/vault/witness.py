@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from .errors import VaultDamaged, VaultUnwritable
 from .files import identity, open_private, read_private, replace_private
@@ -43,6 +44,16 @@ class Witness:
         if not vouched:
             raise VaultDamaged("its witness in the key folder was changed or is another vault's")
         return max(vouched)
+
+    def outlived(self, ring: KeyRing) -> bool:
+        """Whether what it says is of a key that was dropped since: of a time before this ring.
+
+        Another machine rotated then. Every state under the keys that are left is newer than it.
+        """
+        data = read_private(self._path) or b""
+        slots = [_parsed(data[at : at + _SLOT]) for at in (0, _SLOT)]
+        versions = [slot["key"] for slot in slots if isinstance(slot.get("key"), int)]
+        return bool(versions) and max(versions) < min(ring.keys)
 
     def note(self, generation: int, version: int, ring: KeyRing) -> None:
         """Remember `generation`. A witness may lag, so a full disk is no error here."""
@@ -95,3 +106,11 @@ class Witness:
                 replace_private(self._path, first + first)
             self._fd = open_private(self._path, os.O_RDWR)
         return self._fd
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        slot = json.loads(data)
+    except ValueError:
+        return {}
+    return slot if isinstance(slot, dict) else {}

@@ -20,6 +20,7 @@ class FileSource:
         "not against programs that run as you"
     )
     apart = False
+    travels = False
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME

@@ -44,6 +44,7 @@ class KeyringSource:
         "not against programs that run as you"
     )
     apart = True
+    travels = False
 
     def check(self) -> None:
         """Raise `Unsuitable` when there is no keyring here, or it is locked."""

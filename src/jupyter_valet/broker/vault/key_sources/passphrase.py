@@ -68,6 +68,7 @@ class PassphraseSource:
     name = "passphrase"
     words = "a passphrase; without it the files are worthless even to programs that run as you"
     apart = False
+    travels = False
 
     def __init__(
         self, folder: Path, prompt: Callable[[], Secret] | None = None, cost: Cost | None = None

@@ -23,6 +23,7 @@ class KeySourceTests:
         assert source.name.isidentifier()
         assert source.words
         assert isinstance(source.apart, bool)
+        assert isinstance(source.travels, bool)
 
     def test_it_is_usable_here(self, make: Make) -> None:
         """`check` is silent where the other tests can run."""

@@ -21,6 +21,10 @@ class KeySource(Protocol):
     apart: bool
     """Whether the ring lies away from the vault's folder, so restoring one leaves the other."""
 
+    travels: bool
+    """Whether other machines get the ring from here too, so that one of them may meet a vault that
+    it has no witness of: it believes what it finds the first time."""
+
     def check(self) -> None:
         """Raise `Unsuitable` with the reason when this source cannot work here and now."""
 

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from .address import database_url
 from .database import Database
-from .opening import open_shared_vault
+from .opening import accept_older, open_shared_vault
+from .rings import SealedRings, make_master_key, read_master_key
 
-__all__ = ["Database", "database_url", "open_shared_vault"]
+__all__ = [
+    "Database",
+    "SealedRings",
+    "accept_older",
+    "database_url",
+    "make_master_key",
+    "open_shared_vault",
+    "read_master_key",
+]

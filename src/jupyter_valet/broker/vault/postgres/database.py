@@ -11,7 +11,7 @@ from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool
 
 from ...secret import Secret
-from ..errors import VaultUnwritable
+from ..errors import VaultUnsure, VaultUnwritable
 from ..rows import Row, Value
 from .address import parameters
 from .faults import clear_errors
@@ -33,6 +33,7 @@ was stopped in the middle keeps others out for a minute at most."""
 _WAIT_SECONDS = 5.0
 _TRIES = 2
 
+Statement = tuple[str, Sequence[Value]]
 Begun = tuple[Connection, list[Row]]
 
 
@@ -46,6 +47,8 @@ class Database:
         `VaultDamaged` when the tables are not ours.
         """
         how = parameters(url)
+        with clear_errors(), contextlib.closing(_connect(how)) as connection:
+            _check(connection)
         self.locks = LockSession(lambda: _connect(how))
         self._pool = ConnectionPool(
             kwargs={**how, "autocommit": True},
@@ -53,15 +56,8 @@ class Database:
             max_size=most,
             timeout=_WAIT_SECONDS,
             configure=_configure,
-            open=False,
+            open=True,
         )
-        try:
-            with clear_errors():
-                self._pool.open(wait=True, timeout=_WAIT_SECONDS)
-                self._check()
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close all connections; locks that are still held are released."""
@@ -69,8 +65,24 @@ class Database:
         self._pool.close()
 
     def ask(self, statement: str, values: Sequence[Value]) -> list[Row]:
-        """Run one statement by itself, and return its rows."""
+        """Run one statement that only reads, by itself, and return its rows."""
         with clear_errors(), self.begun("", statement, values) as (_, rows):
+            return rows
+
+    def change(self, first: Statement, *others: Statement) -> list[Row]:
+        """Run all of them in one transaction, and return what the first one said.
+
+        Raises `VaultUnsure` when the answer to the commit was lost: it may have happened.
+        """
+        with clear_errors(), self.begun("BEGIN", *first) as (connection, rows):
+            for statement, values in others:
+                run(connection, statement, values)
+            try:
+                connection.execute("COMMIT")
+            except Error:
+                if connection.closed:
+                    raise VaultUnsure from None
+                raise
             return rows
 
     @contextlib.contextmanager
@@ -107,17 +119,17 @@ class Database:
                 connection.execute("ROLLBACK")
         self._pool.putconn(connection)
 
-    def _check(self) -> None:
-        with self._pool.connection() as connection:
-            if connection.execute("SHOW fsync").fetchone() == ("off",):
-                raise VaultUnwritable("the database does not wait for its disk (fsync is off)")
-            prepare(connection)
-
 
 def run(connection: Connection, statement: str, values: Sequence[Value]) -> list[Row]:
     """Run a statement and return its rows, if it has any."""
     cursor = connection.execute(statement.encode(), values)
     return list(cursor.fetchall()) if cursor.description else []
+
+
+def _check(connection: Connection) -> None:
+    if connection.execute("SHOW fsync").fetchone() == ("off",):
+        raise VaultUnwritable("the database does not wait for its disk (fsync is off)")
+    prepare(connection)
 
 
 def _configure(connection: Connection) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from ..errors import VaultDamaged
 from ..folder import Place
 from ..locks import FileLocks
-from ..rows import Value
 from ..sealing import FORMAT
 from ..store import Header, StateRow
-from .database import Database, run
-from .faults import clear_errors
+from .database import Database
 from .locks import AdvisoryLocks
 from .store import PostgresStore
 
@@ -18,8 +16,6 @@ _ABANDON = "DELETE FROM vault WHERE owner = %s AND NOT finished"
 _BEGIN = "INSERT INTO vault VALUES (%s, %s, %s, %s, false)"
 _FIRST_STATE = "INSERT INTO state VALUES (%s, %s, %s, %s)"
 _FINISH = "UPDATE vault SET finished = true WHERE owner = %s"
-
-_Statement = tuple[str, tuple[Value, ...]]
 
 
 class PostgresHome:
@@ -44,15 +40,15 @@ class PostgresHome:
         """Write a new vault in the place of one that is unfinished."""
         row = (header.vault_id, self.owner, FORMAT, header.key_source)
         first = (header.vault_id, state.key_version, state.generation, state.sealed)
-        self._run((_ABANDON, (self.owner,)), (_BEGIN, row), (_FIRST_STATE, first))
+        self._database.change((_ABANDON, (self.owner,)), (_BEGIN, row), (_FIRST_STATE, first))
 
     def abandon(self) -> None:
         """Remove the unfinished vault."""
-        self._run((_ABANDON, (self.owner,)))
+        self._database.change((_ABANDON, (self.owner,)))
 
     def finish(self) -> None:
         """Let it be found, durably."""
-        self._run((_FINISH, (self.owner,)))
+        self._database.change((_FINISH, (self.owner,)))
 
     def open(self) -> PostgresStore:
         """Open the owner's vault."""
@@ -69,10 +65,3 @@ class PostgresHome:
         if format != FORMAT:
             raise VaultDamaged("it was written by another version of jupyter-valet")
         return Header(vault_id, key_source, self.owner)
-
-    def _run(self, first: _Statement, *others: _Statement) -> None:
-        """Run all of them in one transaction. What is lost with its answer is found unfinished."""
-        with clear_errors(), self._database.begun("BEGIN", *first) as (connection, _):
-            for statement, values in others:
-                run(connection, statement, values)
-            connection.execute("COMMIT")

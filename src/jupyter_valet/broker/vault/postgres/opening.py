@@ -10,6 +10,7 @@ from ..folder import Place
 from ..key_sources import KeySource
 from ..key_sources.choice import Prompt
 from ..opening import Opening
+from ..recovery import accept
 from ..vault import Vault
 from .database import Database
 from .home import PostgresHome
@@ -30,15 +31,25 @@ def open_shared_vault(
     `folder` is this machine's own for this owner: the witness lies there, and the key for the key
     sources `file` and `passphrase`. Raises as `open_vault` does, and `VaultUnreachable`.
     """
-    return Vault(opening(database, owner, folder, key_source, prompt))
+    return Vault(_opening(database, owner, folder, key_source, prompt))
 
 
-def opening(
+def accept_older(
+    database: Database, owner: str, folder: Path, key_source: KeySource | str = "auto"
+) -> int:
+    """Accept the vault of `owner` as it is after the database was put back; see `recovery`.
+
+    On every machine that had seen a newer one, with the brokers stopped. Returns the generation.
+    """
+    return accept(_opening(database, owner, folder, key_source, None))
+
+
+def _opening(
     database: Database,
     owner: str,
     folder: Path,
-    key_source: KeySource | str = "file",
-    prompt: Prompt = None,
+    key_source: KeySource | str,
+    prompt: Prompt,
 ) -> Opening:
     """Return what opens the vault of `owner`."""
     if not 0 < len(owner) <= _LONGEST_OWNER or not owner.isprintable():
