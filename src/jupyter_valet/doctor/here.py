@@ -48,7 +48,8 @@ def reconnoitre(status: StatusView, broker_url: str) -> dict[str, Any]:
 
     broker, python = _broker()
     state = Path(jupyter_data_dir()) / "valet"
-    own = urlsplit(status.connections_url)
+    # On a JupyterHub people come through its proxy; what counts is the server behind it.
+    own = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL") or status.connections_url)
     return {
         "pattern": r"canary-[A-Za-z0-9_-]{32}",
         "victim": broker,

@@ -32,6 +32,9 @@ PASSING = (
     # what Jupyter tells a kernel
     "JPY_SESSION_NAME", "JPY_PARENT_PID", "KERNEL_*", "PYDEVD_*", "JUPYTER_PLATFORM_DIRS",
     "JUPYTER_VALET_URL", "JUPYTER_VALET_CAPABILITY",
+    # where the server is, on a JupyterHub
+    "JUPYTERHUB_USER", "JUPYTERHUB_SERVER_NAME", "JUPYTERHUB_BASE_URL", "JUPYTERHUB_HOST",
+    "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_PUBLIC_URL",
 )  # fmt: skip
 """Names and glob patterns."""
 

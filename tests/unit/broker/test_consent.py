@@ -218,3 +218,19 @@ async def test_a_wrong_nonce_does_not_spend_the_right_one(world: World) -> None:
         await world.consent.connections_end({**press, "nonce": "guess"})
     with pytest.raises(ValetError, match="no such connection"):
         await world.consent.connections_end({**press, "nonce": nonce})
+
+
+@pytest.mark.anyio
+async def test_another_server_of_the_same_person_sends_them_to_the_one_that_asks(
+    world: World,
+) -> None:
+    """They share a vault; but only one knows the kernel, and could say at which level it is."""
+    asked = {"transaction": world.transaction.id, "principal": "owner"}
+    for elsewhere in ("http://127.0.0.1:8888/user/jane/lab2/", "http://127.0.0.1:8888/user/jane"):
+        with pytest.raises(ValetError) as refused:
+            await world.consent.open({**asked, "origin": elsewhere})
+        assert refused.value.code == "other_server"
+        assert refused.value.next == f"Open {ORIGIN}valet/connect/{world.transaction.id}."
+    assert world.now.state == "waiting"
+    another_name = await world.consent.open({**asked, "origin": "https://lab.example/"})
+    assert another_name["nonce"]

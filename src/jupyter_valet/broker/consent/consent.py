@@ -55,6 +55,7 @@ class Consent:
         """
         transaction = self.desk.mine(params)
         if not transaction.state.final:
+            self.desk.check_server(transaction, params["origin"])
             transaction = self.desk.opened(transaction)
         return facts.page(self.desk, transaction, params["origin"]).to_json()
 

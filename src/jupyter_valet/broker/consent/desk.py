@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...wire.errors import ValetError
 from ...wire.views import TransactionState
@@ -46,6 +47,16 @@ class Desk:
         if not same(transaction.principal, params["principal"]):
             raise ValetError("not_yours")
         return transaction
+
+    def check_server(self, transaction: Transaction, origin: str) -> None:
+        """Raise `ValetError` ("other_server") when the one at `origin` is not who asks.
+
+        Several servers of one person may share this vault, a JupyterHub's named ones for example.
+        Only the one that asks knows the kernel and its isolation. They differ in their paths; one
+        server may have several names.
+        """
+        if urlsplit(origin).path.rstrip("/") != urlsplit(transaction.origin).path.rstrip("/"):
+            raise ValetError("other_server", url=transaction.url)
 
     def pressed(self, params: Mapping[str, Any]) -> Transaction:
         """Return the transaction whose open page was pressed by its person.
