@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from jupyter_valet.broker.calls import ToolOutcome
-from jupyter_valet.broker.mcp.results import failure, success
+from jupyter_valet.broker.mcp.results import failure, on_the_wire, success
 from jupyter_valet.wire.errors import RemoteError, ValetError
 from jupyter_valet.wire.mcp import META_ERROR
 
@@ -33,3 +39,41 @@ def test_text_is_sent_as_it_is() -> None:
     """Not as a JSON string."""
     result = success(ToolOutcome("plain"), wrap=True)
     assert result.content[0].text == "plain"  # type: ignore[union-attr]
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(_JSON, st.dictionaries(st.text(), st.integers()))
+def test_what_is_written_at_once_is_what_the_models_make_of_it(
+    data: object, meta: dict[str, int]
+) -> None:
+    """PS-04: the quick way says the same as the SDK's models do."""
+    outcome = ToolOutcome(data, meta=meta)
+    written = on_the_wire(outcome, {"who": 1})
+    if written is None:
+        return
+    model = success(outcome, wrap=False).model_dump(by_alias=True, mode="json", exclude_none=True)
+    model = {name: value for name, value in model.items() if value is not None}
+    assert json.loads(written) == {**model, "_meta": {**meta, "who": 1}}
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        ToolOutcome({}, ValetError("not_found", what="x")),
+        ToolOutcome(None, content=[{"type": "text", "text": "x"}]),
+        ToolOutcome("\ud800"),
+        ToolOutcome({"a": {1}.union}),
+    ],
+)
+def test_what_is_not_quite_data_is_left_to_the_models(outcome: ToolOutcome) -> None:
+    """Errors, content of other servers, half characters."""
+    assert on_the_wire(outcome, {}) is None

@@ -43,12 +43,12 @@ from ...wire.routes import LONG_POLL_SECONDS
 from ...wire.views import Kind
 from ...wire.views import question as in_words
 from ..calls import Calls
-from ..catalogue import Wish
+from ..catalogue import ToolOutcome, Wish
 from ..elicitation import Needs, Transaction, Transactions
 from ..oauth import Profile
 from ..vault import Vault
 from .exchange import Exchange
-from .results import failure, success
+from .results import failure
 from .state import CallState, redeem, refused
 
 HOLD = 4.0
@@ -62,6 +62,8 @@ _SLICE = 1.0
 """Seconds between two progress notifications, which keep a client's timeout from firing."""
 
 Result = CallToolResult | InputRequiredResult
+Came = ToolOutcome | Result
+"""What a request comes to: a tool's outcome is not yet in the words of a dispatcher."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Asking:
     poll: float = LONG_POLL_SECONDS
 
 
-async def call_tool(asking: Asking, exchange: Exchange, params: CallToolRequestParams) -> Result:
+async def call_tool(asking: Asking, exchange: Exchange, params: CallToolRequestParams) -> Came:
     """Answer one `tools/call`, asking the person on the way when that is needed.
 
     Raises `UnknownTool`, `Gone` when the client went, and `MCPError` for what is no answer of ours.
@@ -93,7 +95,7 @@ class _Leg:
     params: CallToolRequestParams
     asked: dict[str, list[str]] = field(default_factory=dict)
 
-    async def run(self) -> Result:
+    async def run(self) -> Came:
         try:
             if self.exchange.modern and self.params.request_state is not None:
                 pending = await self._resume(CallState.parse(self.params.request_state))
@@ -105,7 +107,7 @@ class _Leg:
 
     # The call --------------------------------------------------------------------------------
 
-    async def _call(self) -> Result:
+    async def _call(self) -> Came:
         while True:
             # What comes now may have an effect: only for a client that is still there.
             await anyio.lowlevel.checkpoint()
@@ -123,7 +125,7 @@ class _Leg:
                 if question is not None:
                     return question
             else:
-                return success(outcome, wrap=not self.exchange.modern)
+                return outcome
 
     @property
     def _wish(self) -> Wish:

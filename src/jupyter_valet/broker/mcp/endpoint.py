@@ -41,6 +41,7 @@ from .handlers import Handlers
 from .inbound import is_single, read
 from .instructions import instructions
 from .presence import PRESENCE, Presence, Watched
+from .results import success
 from .single import Singles
 from .state import boundary
 
@@ -191,4 +192,7 @@ class Endpoint:
     async def _call_tool(
         self, context: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
-        return await self._handlers.call_tool(of_sdk(context), params)
+        exchange = of_sdk(context)
+        return await self._handlers.call_tool(
+            exchange, params, lambda outcome: success(outcome, wrap=not exchange.modern)
+        )

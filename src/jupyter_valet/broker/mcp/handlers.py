@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from mcp.server.streamable_http import REQUEST_CANCELLED
 from mcp.shared.exceptions import MCPError
@@ -21,7 +21,7 @@ from mcp_types import (
 
 from ...wire.errors import ValetError
 from ...wire.mcp import LIST_ALL, META_LIST
-from ..catalogue import Tool, UnknownTool
+from ..catalogue import Tool, ToolOutcome, UnknownTool
 from ..control import describe
 from ..kernels import Caller
 from .elicit import Asking, call_tool
@@ -32,6 +32,8 @@ from .presence import Gone
 from .results import failure
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LISTS = 32
 """How many lists of tools are kept as they are sent; kernels without tools of their own share."""
@@ -65,11 +67,18 @@ class Handlers:
         return pages.page(params.cursor if params else None)
 
     async def call_tool(
-        self, exchange: Exchange, params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
-        """Answer `tools/call`. Raises `MCPError`, and nothing else that it can help."""
+        self,
+        exchange: Exchange,
+        params: CallToolRequestParams,
+        told: Callable[[ToolOutcome], T],
+    ) -> T | CallToolResult | InputRequiredResult:
+        """Answer `tools/call`; `told` puts what a tool came to into the dispatcher's words.
+
+        Raises `MCPError`, and nothing else that it can help.
+        """
         try:
-            return await call_tool(self._asking, exchange, params)
+            came = await call_tool(self._asking, exchange, params)
+            return told(came) if isinstance(came, ToolOutcome) else came
         except UnknownTool:
             raise MCPError(code=INVALID_PARAMS, message="Unknown tool") from None
         except Gone:

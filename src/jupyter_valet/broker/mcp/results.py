@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from mcp_types import Tool as McpTool
 from pydantic import TypeAdapter, ValidationError
@@ -64,6 +65,28 @@ def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
     )
 
 
+def on_the_wire(outcome: ToolOutcome, signature: Mapping[str, Any]) -> bytes | None:
+    """Return in JSON what `success` comes to on 2026-07-28, with `signature` in its `_meta`.
+
+    None for what only the models can put into words: an error, content of other servers, data that
+    is not quite JSON. Data is written once, as what it is, and then as text.
+    """
+    if outcome.error is not None or outcome.content:
+        return None
+    data = outcome.data
+    try:
+        written = _JSON.encode(data)
+        text = data if isinstance(data, str) else written.decode()
+        result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": False}
+        if written != b"null":  # so is an infinite number, which is no structured content
+            result["structuredContent"] = msgspec.Raw(written)
+        result["resultType"] = "complete"
+        result["_meta"] = {**outcome.meta, **signature}
+        return _JSON.encode(result)
+    except _NOT_JSON:
+        return None
+
+
 def _meta(outcome: ToolOutcome) -> dict[str, Any] | None:
     errors = {META_ERROR: outcome.error.to_json()} if outcome.error is not None else {}
     return {**outcome.meta, **errors} or None
@@ -97,10 +120,18 @@ def words(error: ValetError) -> str:
     return f"{error.code}: {error.message} {error.next}"
 
 
+_JSON = msgspec.json.Encoder()
+_NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+"""Half a character, or a number of more than 64 bits: not for the quick encoder."""
+
+
 def _text(data: Any) -> str:
     if isinstance(data, str):
         return data
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return _JSON.encode(data).decode()
+    except _NOT_JSON:
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def _structured(data: Any, wrap: bool) -> Any:

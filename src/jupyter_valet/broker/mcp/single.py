@@ -29,6 +29,7 @@ from mcp_types import (
 )
 from mcp_types.methods import serialize_server_result
 
+from ..catalogue import ToolOutcome
 from ..control import describe
 from ..kernels import Caller
 from .authentication import CALLER
@@ -37,6 +38,7 @@ from .inbound import Inbound
 from .kept import Kept
 from .patience import Patience, Send
 from .presence import Watched
+from .results import on_the_wire, success
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Singles:
     ) -> None:
         self._handlers = handlers
         self._boundary = boundary
-        self._server_info = server_info
+        self._signature = {SERVER_INFO_META_KEY: server_info}
         self._lists: Kept[ListToolsResult, bytes] = Kept(LISTS)
 
     async def serve(self, inbound: Inbound, caller: Caller, presence: Watched, send: Send) -> None:
@@ -83,19 +85,29 @@ class Singles:
         return self._lists.of(tools, lambda: self._wire(inbound, tools))
 
     async def _call(self, inbound: Inbound, single: _Single) -> bytes:
-        context = _Context(inbound.method, inbound.raw, _Request({CALLER: single.caller}))
+        params = cast(CallToolRequestParams, inbound.params)
+        # Of a request without a state there is nothing to open, of bytes nothing to seal.
+        done = await self._done(single, params) if params.request_state is None else None
 
         async def within(context: Any) -> Any:
-            params = cast(CallToolRequestParams, inbound.params)
-            if params.request_state is not None:
-                # The boundary has put the state that we sealed in the place of what came.
-                state = context.params["requestState"]
-                params = params.model_copy(update={"request_state": state})
-            return await self._handlers.call_tool(single, params)
+            if done is not None:
+                return done
+            # The boundary has put the state that we sealed in the place of what came.
+            state = {"request_state": context.params["requestState"]}
+            return await self._done(single, params.model_copy(update=state))
 
+        if isinstance(done, bytes):
+            return done
+        context = _Context(inbound.method, inbound.raw, _Request({CALLER: single.caller}))
         # Of the SDK's context, the boundary wants no more than there is in ours.
-        result = await self._boundary(cast(ServerRequestContext[Any, Any], context), within)
-        return self._wire(inbound, cast(Result, result))
+        sealed = await self._boundary(cast(ServerRequestContext[Any, Any], context), within)
+        return sealed if isinstance(sealed, bytes) else self._wire(inbound, cast(Result, sealed))
+
+    async def _done(self, single: _Single, params: CallToolRequestParams) -> bytes | Result:
+        return await self._handlers.call_tool(single, params, self._told)
+
+    def _told(self, outcome: ToolOutcome) -> bytes | CallToolResult:
+        return on_the_wire(outcome, self._signature) or success(outcome, wrap=False)
 
     def _wire(self, inbound: Inbound, result: Result) -> bytes:
         """Return a result as the revision has it, signed with who answers (PS-04)."""
@@ -105,7 +117,7 @@ class Singles:
             wire = {name: value for name, value in wire.items() if value is not None}
         else:
             wire = serialize_server_result(inbound.method, inbound.version, wire)
-        wire["_meta"] = {**wire.get("_meta", {}), SERVER_INFO_META_KEY: self._server_info}
+        wire["_meta"] = {**wire.get("_meta", {}), **self._signature}
         return _json(wire)
 
 
