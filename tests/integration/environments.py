@@ -11,14 +11,14 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 
 
-def run(*command: str | Path, **environ: str) -> str:
-    """Run a command away from the repository; return what it prints."""
+def run(*command: str | Path, timeout: float = 240, **environ: str) -> str:
+    """Run a command away from the repository, for `timeout` seconds; return what it prints."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "PYTHON"))}
     result = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout,
         cwd="/",
         env={**kept, "PYTHONNOUSERSITE": "1", **environ},
     )

@@ -93,6 +93,8 @@ class FakeBroker:
     """How many of the next tool calls are dropped without an answer."""
     ttl: float = 600.0
     origin: str = ORIGIN
+    held: tuple[str, ...] = ()
+    """Ids of the transactions that calls of an agent are held for."""
 
     def __post_init__(self) -> None:
         self.changed = threading.Condition()
@@ -149,6 +151,12 @@ class FakeBroker:
             self.transactions[id_] = replace(old, state=state, revision=old.revision + 1, **fields)
             if state == "done":
                 self.connected = True
+            self.changed.notify_all()
+
+    def hold(self, view: TransactionView) -> None:
+        """Hold a call of an agent for a transaction."""
+        with self.changed:
+            self.held = (*self.held, view.id)
             self.changed.notify_all()
 
     def pending(self, timeout: float = 20) -> TransactionView:
@@ -375,10 +383,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"connections": self.broker.connections})
         elif parts.path == "/status":
             self._json(200, _STATUS)
+        elif parts.path == "/held":
+            self._held(parse_qs(parts.query))
         elif parts.path.startswith("/transactions/"):
             self._transaction(unquote(parts.path.split("/")[2]), parse_qs(parts.query))
         else:
             self._json(404, ValetError("not_found", what="page").to_json())
+
+    def _held(self, query: dict[str, list[str]]) -> None:
+        broker, after, wait = self.broker, int(query["after"][0]), float(query["wait"][0])
+
+        def revision() -> int:
+            return len(broker.held)
+
+        with broker.changed:
+            broker.changed.wait_for(lambda: revision() != after, min(wait, broker.long_poll))
+            views = [broker.transactions[id_].to_json() for id_ in broker.held]
+        self._json(200, {"revision": revision(), "questions": views})
 
     def _transaction(self, id_: str, query: dict[str, list[str]]) -> None:
         broker = self.broker

@@ -6,21 +6,15 @@ the pages over HTTP as a browser does.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from collections.abc import Callable, Iterator
-from html import unescape
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from environment_kernel import Kernel, add_kernel, walk
 from environments import build_wheel, install, make_venv, run
-from jupyter_client import BlockingKernelClient
-from jupyter_process import PRESSED, Server, jupyter_server
+from jupyter_process import Server, jupyter_server
 from leaks import must_not_leak
-from person import Person
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -44,81 +38,19 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("server")
-    spec = home / "data" / "kernels" / "older" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec.write_text(json.dumps({"argv": argv, "display_name": "Older", "env": {"PYTHONPATH": ""}}))
-    # Kernels have a /tmp of their own, and there pytest keeps this environment.
-    config = (
-        "c.ValetExtension.demo = True\n"
-        f"c.ValetExtension.sandbox_open = ['read:{python.parents[1]}']\n"
-    )
+    opened = add_kernel(home, "older", python)
+    config = f"c.ValetExtension.demo = True\nc.ValetExtension.sandbox_open = [{opened!r}]\n"
     with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
         yield running
     must_not_leak(home, home / "state")
 
 
-class Kernel:
-    """A kernel that the server started, spoken to as its front end does."""
-
-    def __init__(self, server: Server) -> None:
-        self.id = server.api("POST", "api/kernels", {"name": "older"})["id"]
-        file = server.home / "runtime" / f"kernel-{self.id}.json"
-        self.client = BlockingKernelClient(connection_file=str(file))
-        self.client.load_connection_file()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-
-    def run(self, code: str, on_card: Callable[[str], object] | None = None) -> str:
-        """Run a cell and return what it shows; `on_card` gets the address of a card, once."""
-        shown: list[str] = []
-        begun = self.client.execute(code, allow_stdin=True)
-        while True:
-            message = self.client.get_iopub_msg(timeout=60)
-            kind, content = message["msg_type"], message["content"]
-            if message["parent_header"].get("msg_id") != begun:
-                continue
-            if kind == "status" and content["execution_state"] == "idle":
-                return "".join(shown)
-            shown.append(_text(kind, content))
-            address = re.search(r"http://\S+/valet/connect/[\w-]+", shown[-1])
-            if address and on_card:
-                on_card(address[0])
-                on_card = None
-
-
-def _text(kind: str, content: dict[str, Any]) -> str:
-    match kind:
-        case "stream":
-            return str(content["text"])
-        case "error":
-            return f"{content['ename']}: {content['evalue']}\n"
-        case "display_data" | "execute_result":
-            return str(content["data"].get("text/plain", ""))
-    return ""
-
-
 @pytest.fixture(scope="module")
 def kernel(server: Server) -> Iterator[Kernel]:
-    kernel = Kernel(server)
+    kernel = Kernel(server, "older")
     kernel.run("%load_ext jupyter_valet")
     yield kernel
-    kernel.client.stop_channels()
-    server.api("DELETE", f"api/kernels/{kernel.id}")
-
-
-def walk(server: Server, address: str) -> None:
-    """Open the card's address in the browser of the person, approve, and sign in at the demo."""
-    path = address.partition(server.base)[2]
-    page = server.get(path)
-    approve = re.search(r'id="approve"[^>]* href="([^"]+)"', page.body)
-    assert approve, page.body
-    pressed = server.get(unescape(approve[1]).removeprefix(server.base), PRESSED)
-    binding = "; ".join(f"{n}={m.coded_value}" for n, m in pressed.cookies.items())
-    query = Person().at_demo(pressed.location)
-    back = server.get(f"valet/callback/demo?{query}", PRESSED, cookie=binding)
-    done = server.get(urlsplit(back.location).path.removeprefix(server.base))
-    assert "Connected as" in done.body
+    kernel.end()
 
 
 _KERNEL_SIDE = """

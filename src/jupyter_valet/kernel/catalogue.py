@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -64,6 +64,15 @@ class Tool:
             {"name": self._name, "arguments": arguments},
             param_headers.headers(self._headers, arguments),
             {names.META_WHOLE: True},
+        )
+        return call_tool(call, desk, repeatable=self._reads)
+
+    def asked(self, arguments: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+        """Return the way of the call that a model asks for; its result is what a model is given."""
+        call = mcp.Call(
+            "tools/call",
+            {"name": self._name, "arguments": dict(arguments)},
+            param_headers.headers(self._headers, arguments),
         )
         return call_tool(call, desk, repeatable=self._reads)
 
@@ -161,6 +170,22 @@ class Catalogue:
             raise UnknownTool("toolset", name, known)
         return known[name]
 
+    def named(self, name: str) -> Tool:
+        """Return the tool that agents call `name`. Raises `UnknownTool` with names that are close.
+
+        The list is asked for again when there is none.
+        """
+        if name not in (known := self._by_name()):
+            self.refresh()
+            known = self._by_name()
+        if name not in known:
+            raise UnknownTool("tool", name, known)
+        return known[name]
+
+    def _by_name(self) -> dict[str, Tool]:
+        toolsets = self._listed().values()
+        return {tool._name: tool for toolset in toolsets for tool in toolset._tools.values()}
+
     def names(self, *, quick: bool = False) -> list[str]:
         """Return the toolsets' names; `quick` prefers an empty answer to waiting."""
         try:
@@ -207,9 +232,9 @@ class Catalogue:
 _catalogues: dict[Session, Catalogue] = {}
 
 
-def catalogue() -> Catalogue:
-    """Return the catalogue of this process's session. Raises `ValetError("no_server")`."""
-    session = current()
+def catalogue(session: Session | None = None) -> Catalogue:
+    """Return the catalogue of a session, or this process's. Raises `ValetError("no_server")`."""
+    session = session or current()
     return _catalogues.setdefault(session, Catalogue(session))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
@@ -107,6 +108,8 @@ def unload(shell: InteractiveShell) -> None:
     if shell.user_ns.get(NAME) is tools:
         del shell.user_ns[NAME]
         shell.user_ns_hidden.pop(NAME, None)
+    if (watch := sys.modules.get(f"{__package__}.agents.watch")) is not None:
+        watch.stop()
 
 
 def _matchers(shell: InteractiveShell) -> list[Any]:

@@ -21,6 +21,8 @@ from ..wire import mcp as names
 from ..wire.egress import EgressView
 from ..wire.errors import RemoteError, ValetError
 from ..wire.functions import Calls, Function, Report
+from ..wire.held import ROUTE as HELD
+from ..wire.held import HeldView
 from ..wire.toolsets import AddRequest, ServerRequest, ToolsetView
 from ..wire.views import (
     ConnectionView,
@@ -39,6 +41,7 @@ V = TypeVar(
     ConnectionView,
     ConnectReply,
     EgressView,
+    HeldView,
     StatusView,
     ToolsetView,
     TransactionView,
@@ -165,6 +168,14 @@ class Session:
         body = json.dumps(data).encode()
         return self._json(Request(method, path, headers, body, repeatable=True))
 
+    def held(self, after: int, seconds: float, stop: Stop = never) -> HeldView:
+        """Return what calls of this kernel are held for, once its revision is not `after`.
+
+        Raises `Stopped` soon after `stop()` is true.
+        """
+        query = urlencode({"after": after, "wait": f"{seconds:g}"})
+        return _parsed(HeldView, self._get(f"{HELD}?{query}", stop=stop))
+
     def declare(self, functions: Sequence[Function], *, quick: bool = False) -> None:
         """Tell the broker all functions of this kernel that are tools, in place of the last."""
         body = json.dumps({"functions": [f.to_json() for f in functions]}).encode()
@@ -185,12 +196,16 @@ class Session:
         headers = {"Content-Type": "application/json"}
         self._json(Request("POST", path, headers, body, repeatable=True))
 
-    def tools(self, *, quick: bool = False) -> list[dict[str, Any]]:
-        """Return the tools of all pages of `tools/list`; `quick` does not wait for a restart."""
+    def tools(self, *, quick: bool = False, whole: bool = True) -> list[dict[str, Any]]:
+        """Return the tools of all pages of `tools/list`; `quick` does not wait for a restart.
+
+        `whole` is everything there is, also what agents are not shown and search for.
+        """
         found: list[dict[str, Any]] = []
         params: dict[str, Any] = {}
+        meta = {names.META_LIST: names.LIST_ALL} if whole else {}
         for _ in range(100):
-            call = mcp.Call("tools/list", params, meta={names.META_LIST: names.LIST_ALL})
+            call = mcp.Call("tools/list", params, meta=meta)
             step = Post(call, repeatable=True)
             try:
                 page = self.post(step, patience=_QUICK if quick else None)

@@ -8,6 +8,7 @@ import pytest
 from kernel_broker import FakeBroker
 
 from jupyter_valet.kernel import session
+from jupyter_valet.kernel.agents import watch
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBroker]:
     for name, value in found.environ.items():
         monkeypatch.setenv(name, value)
     yield found
+    watch.stop()
     session.current(found.environ).close()
     found.close()
     assert found.problems == []

@@ -21,7 +21,7 @@ BOTH_BODIES = pytest.mark.parametrize("sse", [False, True], ids=["json", "sse"])
 
 def test_completion_knows_toolsets_and_tools(broker: FakeBroker) -> None:
     """`tools.<TAB>`, `tools.demo.<TAB>`, `tools["de<TAB>`; all pages of the list are read."""
-    assert dir(tools) == ["demo", "other"]
+    assert dir(tools) == ["call", "demo", "mcp", "other", "to_anthropic", "to_openai"]
     assert dir(tools.demo) == ["create_issue", "list_issues"]
     assert tools._ipython_key_completions_() == ["demo", "other"]
     assert tools["demo.list_issues"].__name__ == "list_issues"
@@ -227,7 +227,7 @@ def test_an_unknown_kernel_is_told_what_to_do(
     with pytest.raises(ValetError) as error:
         _ = Tools().demo
     assert error.value.code == "capability_refused"
-    assert dir(Tools()) == []
+    assert Tools()._ipython_key_completions_() == []
 
 
 def test_the_address_is_never_fetched(broker: FakeBroker) -> None:

@@ -155,7 +155,7 @@ class _Leg:
         seconds = held.seconds(transaction, self.exchange.waits, self.asking.hold)
         with held.holding(transaction):
             transaction = await self._wait(transaction, seconds)
-        if not transaction.state.final:
+        if not transaction.state.final and seconds > self.asking.hold:
             held.in_vain(transaction)
         return transaction
 
