@@ -8,6 +8,8 @@ PY := $(VENV)/bin/python
 STAMPS := build/stamps
 NPM := build/npm
 PROVIDER := tests/providers/oidc-provider
+NPM_CONFORMANCE := build/npm-conformance
+SUITE := tests/conformance/npm
 JUPYTER_CONFIG := $(VENV)/etc/jupyter/jupyter_server_config.d
 
 # What runs here sees neither the packages of the person nor a broker that is there already.
@@ -16,7 +18,7 @@ unexport PYTHONPATH JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev demo test test-unit test-browser frameworks check format bench redteam clean
+.PHONY: help install dev demo test test-unit test-browser check format bench conformance redteam clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,13 +41,10 @@ endif
 test: test-unit test-browser  ## run every test; a part that is missing is a failure
 
 test-unit: dev  ## run the tests that need no browser (ARGS go to pytest)
-	$(PY) -m pytest -m "not browser and not frameworks" -n 2 --dist loadfile --timeout 180 $(ARGS)
+	$(PY) -m pytest -m "not browser and not conformance" -n 2 --dist loadfile --timeout 180 $(ARGS)
 
 test-browser: dev  ## run the tests in a real JupyterLab and Chromium (ARGS go to pytest)
 	$(PY) -m pytest -m browser --timeout 300 $(ARGS)
-
-frameworks: dev  ## run agents of each framework in environments of their own (ARGS go to pytest)
-	$(PY) -m pytest tests/frameworks -n 0 --timeout 600 $(ARGS)
 
 check: $(STAMPS)/dev  ## formatting, lint, types, and the contracts of the trust boundary
 	$(PY) -m ruff format --check .
@@ -59,6 +58,9 @@ format: $(STAMPS)/dev  ## put the code into its one format
 
 bench: dev  ## measure, print ratios, write build/bench.json
 	$(PY) tests/bench/run.py $(ARGS)
+
+conformance: dev $(STAMPS)/npm-conformance  ## the official MCP suite and ours, both revisions (ARGS: some of server client tests)
+	$(PY) tests/conformance/run.py $(ARGS)
 
 redteam: dev  ## attack our own server at each level, as root and as another user (ARGS: see --help)
 	$(PY) tests/redteam/run.py $(ARGS)
@@ -92,4 +94,12 @@ $(STAMPS)/npm: $(PROVIDER)/package.json $(wildcard $(PROVIDER)/package-lock.json
 	cd $(NPM)/node_modules/@octokit/openapi/generated && \
 		find . -name '*.json' ! -name api.github.com.json -delete
 	$(NPM)/node_modules/node/bin/node --version
+	touch $@
+
+# Only what runs MCP's own conformance suite and the Inspector's client needs it.
+$(STAMPS)/npm-conformance: $(SUITE)/package.json $(SUITE)/package-lock.json
+	mkdir -p $(NPM_CONFORMANCE) $(STAMPS)
+	cp $^ $(NPM_CONFORMANCE)/
+	cd $(NPM_CONFORMANCE) && npm ci --ignore-scripts --no-audit --no-fund && npm rebuild node
+	$(NPM_CONFORMANCE)/node_modules/node/bin/node --version
 	touch $@

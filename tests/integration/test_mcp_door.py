@@ -36,7 +36,7 @@ async def status(here: World, token: str | None, url: str = "", **headers: str) 
 
 
 async def test_without_a_credential_the_challenge_names_no_error(here: World) -> None:
-    """RS-04, RS-07, RFC 6750 §3.1."""
+    """RS-04, RS-07, BP-18, RFC 6750 §3.1."""
     assert await status(here, None) == (401, "Bearer")
 
 

@@ -357,7 +357,7 @@ async def test_an_issuer_at_a_private_address_is_not_dialled(
 async def test_a_name_that_changes_its_mind_is_dialled_at_what_was_vetted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """R132: DNS rebinding between the check and the connection."""
+    """R132, BP-13: DNS rebinding between the check and the connection."""
     asked = _names(monkeypatch, "140.82.121.4", "127.0.0.1")
     dialled: list[str] = []
 

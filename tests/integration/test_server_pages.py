@@ -58,7 +58,7 @@ def test_what_a_kernel_could_name_itself_is_escaped_and_cannot_reverse_the_text(
 def test_a_page_has_an_opaque_origin_no_script_no_frame_and_no_copy(
     server: Server, page: str
 ) -> None:
-    """Design, section 5.5."""
+    """Design, section 5.5; BP-03 (framing), BP-20 (no script at all)."""
     headers = server.get(page).headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert policy[0].split()[0] == "sandbox"

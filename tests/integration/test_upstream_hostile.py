@@ -487,7 +487,7 @@ async def test_what_was_not_offered_is_refused(
 
 
 async def test_a_form_is_declined_and_noted(connected: UpstreamWorld, hostile: Hostile) -> None:
-    """ES-01: a server that asks for a password in a form gets nothing, least of all silently."""
+    """ES-01, EC-06: who asks for a password in a form gets nothing, least of all silently."""
     schema = {"type": "object", "properties": {"password": {"type": "string"}}}
     answers: list[Any] = []
 

@@ -79,7 +79,7 @@ def test_a_parameter_that_comes_twice_is_refused(
 def test_an_answer_from_another_issuer_is_refused(
     profile: Profile, pending: Pending, iss: str
 ) -> None:
-    """R146, RFC 9207 §2.4, CL-12: strings are compared, nothing is normalised."""
+    """R146, RFC 9207 §2.4, CL-12, BP-22: strings are compared, nothing is normalised."""
     assert _refused(profile, pending, _query(iss=iss)) == "iss_mismatch"
 
 
