@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from sandboxed import LISTENS_AT, SUBJECTS, Kernel, kernel, unavailable
+from sandboxed import LISTENS_AT, OTHER, Kernel, kernel, unavailable
 
 from jupyter_valet.sandbox.ports import LOCAL_PORTS
 
@@ -15,6 +15,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's"),
     pytest.mark.timeout(180),
 ]
+
+# Where ports are concerned the other subjects are no different.
+SUBJECTS = (("landlock", ""), ("landlock", OTHER), ("bubblewrap", ""))
 
 NOTEBOOKS = """
 import asyncio, nbclient, nbformat
@@ -54,6 +57,22 @@ def test_notebooks_run_beside_each_other(walled: Kernel) -> None:
         "for one in own: one.close()"
     )
     assert "ran 0 1 2 3" in out
+
+
+def test_papermill_runs_two_notebooks_at_once(walled: Kernel) -> None:
+    """Each in a process of its own, which knows nothing of the ports that the other chose."""
+    code = (
+        "import subprocess, sys\n"
+        "def start(n):\n"
+        "    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f'print({n})')])\n"
+        "    nbformat.write(book, f'in{n}.ipynb')\n"
+        "    words = ['--no-progress-bar', '-k', 'python3', f'in{n}.ipynb', f'out{n}.ipynb']\n"
+        "    return subprocess.Popen([sys.executable, '-m', 'papermill', *words], stderr=-3)\n"
+        "print([one.wait(60) for one in [start(n) for n in range(2)]])\n"
+        "books = [nbformat.read(f'out{n}.ipynb', 4) for n in range(2)]\n"
+        "print([book.cells[-1].outputs[-1].text for book in books])"
+    )
+    assert walled.does(code) == "[0, 0]\n['0\\n', '1\\n']"
 
 
 def test_as_many_ports_as_a_scheduler_wants(walled: Kernel) -> None:
