@@ -18,7 +18,7 @@ unexport PYTHONPATH JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev demo test test-unit test-browser check format bench conformance redteam clean
+.PHONY: help install dev demo test test-unit test-browser check format bench conformance frameworks redteam clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,10 +41,13 @@ endif
 test: test-unit test-browser  ## run every test; a part that is missing is a failure
 
 test-unit: dev  ## run the tests that need no browser (ARGS go to pytest)
-	$(PY) -m pytest -m "not browser and not conformance" -n 2 --dist loadfile --timeout 180 $(ARGS)
+	$(PY) -m pytest -m "not browser and not conformance and not frameworks" -n 2 --dist loadfile --timeout 180 $(ARGS)
 
 test-browser: dev  ## run the tests in a real JupyterLab and Chromium (ARGS go to pytest)
 	$(PY) -m pytest -m browser --timeout 300 $(ARGS)
+
+frameworks: dev  ## run agents of each framework in environments of their own (ARGS go to pytest)
+	$(PY) -m pytest tests/frameworks -n 0 --timeout 600 $(ARGS)
 
 check: $(STAMPS)/dev  ## formatting, lint, types, and the contracts of the trust boundary
 	$(PY) -m ruff format --check .
