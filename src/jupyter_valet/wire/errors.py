@@ -40,6 +40,12 @@ _KINDS = [
         "Make an API key on Jupyter's page `valet/connections`, or sign in with Jupyter again.",
     ),
     ErrorKind(
+        "not_admitted",
+        403,
+        "This token is of somebody who may not use this server.",
+        "Use one of your own server, or ask who runs this one for access.",
+    ),
+    ErrorKind(
         "scope_required",
         403,
         "This token is not for that tool.",

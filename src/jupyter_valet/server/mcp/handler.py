@@ -143,18 +143,27 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         )
 
     async def _person(self) -> str:
-        """Return whom the server's identity provider knows by the token alone; empty: nobody."""
+        """Return whom the server's identity provider knows by the token alone; empty: nobody.
+
+        Raises `ValetError` ("not_admitted") for somebody who may not use this server: a token that
+        Jupyter knows is none of the broker's to judge.
+        """
         if not self._shown.token:
             return ""
         user = await ensure_async(self.identity_provider.get_user(self))
         self.__dict__.pop("_new_cookie", None)  # the provider would remember who showed a token
-        if user is None or not getattr(self, "_token_authenticated", False):
+        if not getattr(self, "_token_authenticated", False):
             return ""
+        if user is None:  # JupyterHub knows whose token it is, and lets them use other servers
+            raise ValetError("not_admitted")
         self.current_user = self._jupyter_current_user = user
         allowed = await ensure_async(
             self.authorizer.is_authorized(self, user, "execute", self.auth_resource)
         )
-        return identity.principal(self.identity_provider, user, os.environ) or "" if allowed else ""
+        principal = identity.principal(self.identity_provider, user, os.environ)
+        if not allowed or principal is None:
+            raise ValetError("not_admitted")
+        return principal
 
     def _origins(self) -> set[str]:
         """Return the origins that the administrator lets call this server from a browser."""
