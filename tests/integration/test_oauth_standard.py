@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from oauth_harness import Browser, Clock, Notes, nanoidp, oidc_provider
+from vault_worlds import World, running_world
 
 from jupyter_valet.broker.connections import Connection, Connections, NeedsLogin
 from jupyter_valet.broker.oauth import (
@@ -27,7 +29,7 @@ from jupyter_valet.broker.oauth import (
 )
 from jupyter_valet.broker.oauth.token_endpoint import unpack
 from jupyter_valet.broker.secret import Secret
-from jupyter_valet.broker.vault import open_vault
+from jupyter_valet.broker.vault import Vault
 from jupyter_valet.demo.app import serve
 from jupyter_valet.wire.errors import ValetError
 
@@ -79,20 +81,26 @@ class Desk:
     """A vault with connections in it."""
 
     def __init__(
-        self, state: Path, clock: Clock, oauth: OAuthClient, corp: Profile, app: OAuthApp
+        self, vault: Vault, clock: Clock, oauth: OAuthClient, corp: Profile, app: OAuthApp
     ) -> None:
         self.clock = clock
         self.notes = Notes()
-        self.vault = open_vault(state, "file")
+        self.vault = vault
         self.connections = Connections(self.vault, oauth, {"corp": corp}, self.notes, clock=clock)
         self.connections.save_app(app)
 
 
+@pytest.fixture(params=["sqlite"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Where the vault is: a test that is about the vault names both."""
+    yield from running_world(request, tmp_path)
+
+
 @pytest.fixture
 async def desk(
-    tmp_path: Path, clock: Clock, oauth: OAuthClient, corp: Profile, app: OAuthApp
+    world: World, clock: Clock, oauth: OAuthClient, corp: Profile, app: OAuthApp
 ) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path / "state", clock, oauth, corp, app)
+    desk = Desk(world.open(), clock, oauth, corp, app)
     yield desk
     await desk.connections.close()
     desk.vault.close()
@@ -303,7 +311,6 @@ WORKER = """
 
     from jupyter_valet.broker.connections import Connections
     from jupyter_valet.broker.oauth import OAuthClient, profiles
-    from jupyter_valet.broker.vault import open_vault
 
     class Notes:
         def record(self, *_, **__):
@@ -311,9 +318,12 @@ WORKER = """
 
     async def main():
         given = json.loads(sys.argv[1])
+        sys.path.insert(0, given["programs"])
+        from vault_programs import opened
+
         clock = lambda: time.time() + 7200
         oauth = OAuthClient(clock=clock)
-        vault = open_vault(Path(given["state"]), "file")
+        vault = opened(Path(given["state"]))
         known = profiles({"corp": {"issuer": given["issuer"], "loopback": True, "title": "Corp"}})
         connections = Connections(vault, oauth, known, Notes(), clock=clock)
         connection = connections.get("owner", given["connection"])
@@ -330,15 +340,20 @@ WORKER = """
 """
 
 
+@pytest.mark.parametrize("world", ["sqlite", "postgres"], indirect=True)
 async def test_two_processes_on_one_vault_refresh_once(
-    issuer: str, desk: Desk, connection: Connection, tmp_path: Path
+    issuer: str, world: World, desk: Desk, connection: Connection
 ) -> None:
     """R162, L15: the lock is the vault's, the second process reads again under it."""
     before = await refreshes(issuer)
-    given = json.dumps(
-        {"state": str(tmp_path / "state"), "issuer": issuer, "connection": connection.id}
-    )
-    answers = await asyncio.to_thread(_race, given)
+    given = {
+        "state": str(world.folder),
+        "issuer": issuer,
+        "connection": connection.id,
+        "programs": str(Path(__file__).parent),
+    }
+    environ = {**os.environ, **world.environ}
+    answers = await asyncio.to_thread(_race, json.dumps(given), environ)
     assert answers == ["done\n", "done\n"]
     assert await refreshes(issuer) == before + 1
     desk.clock.ahead = 7200  # this process, a third, sees what they wrote
@@ -346,7 +361,7 @@ async def test_two_processes_on_one_vault_refresh_once(
     assert await refreshes(issuer) == before + 1
 
 
-def _race(given: str) -> list[str]:
+def _race(given: str, environ: dict[str, str]) -> list[str]:
     """Start two workers, let them go at the same moment, and return what they say."""
     workers = [
         subprocess.Popen(
@@ -354,6 +369,7 @@ def _race(given: str) -> list[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env=environ,
         )
         for _ in range(2)
     ]

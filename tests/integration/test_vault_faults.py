@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anyio
 import pytest
+from vault_worlds import World, in_a_file, running_world
 
 from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.secret import Secret
@@ -22,6 +23,7 @@ from jupyter_valet.broker.vault import Vault, open_vault
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9, modes and mounts are POSIX")
 
 Start = Callable[..., "subprocess.Popen[str]"]
+Opened = Callable[..., AbstractContextManager[Vault]]
 
 PROGRAMS = Path(__file__).with_name("vault_programs.py")
 
@@ -43,23 +45,31 @@ def killed(process: subprocess.Popen[str], after: float) -> list[str]:
     return complete.split()
 
 
-@contextmanager
-def opened(state_dir: Path) -> Iterator[Vault]:
-    vault = open_vault(state_dir, "file")
-    try:
-        yield vault
-    finally:
-        vault.close()
+@pytest.fixture(params=["sqlite", "postgres"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    yield from running_world(request, tmp_path)
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def opened(world: World) -> Opened:
+    """Open the vault for a while."""
+    return lambda folder=None: contextlib.closing(world.open(folder=folder))
+
+
+@pytest.fixture
+def state_dir(world: World) -> Path:
+    return world.folder
+
+
+@pytest.fixture
+def start(world: World) -> Iterator[Start]:
     """Start programs of `vault_programs`; whatever still runs at the end is killed."""
     with contextlib.ExitStack() as stack:
 
         def starter(name: str, state_dir: Path, *arguments: object) -> subprocess.Popen[str]:
             command = [sys.executable, str(PROGRAMS), name, str(state_dir), *map(str, arguments)]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            environ = {**os.environ, **world.environ}
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
             stack.enter_context(process)
             stack.callback(process.kill)
             return process
@@ -67,44 +77,45 @@ def start() -> Iterator[Start]:
         yield starter
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-def test_what_was_stored_survives_kill_9(start: Start, state_dir: Path) -> None:
+def test_what_was_stored_survives_kill_9(
+    world: World, start: Start, state_dir: Path, opened: Opened
+) -> None:
     """R174: every write that returned is there, whole, and nothing is refused."""
     chance = random.Random(7)
-    for _ in range(12):
+    for _ in range(world.rounds):
         said = killed(start("write", state_dir, "writer"), chance.uniform(0, 0.05))
-        with opened(state_dir) as vault:
+        with opened() as vault:
             record = vault.get("connection", "writer")
             assert record.meta["number"] >= int(said[-1])
             assert reveal(record.payload) == f"writer {record.meta['number']}"
 
 
-def test_a_rotation_survives_kill_9(start: Start, state_dir: Path) -> None:
+def test_a_rotation_survives_kill_9(
+    world: World, start: Start, state_dir: Path, opened: Opened
+) -> None:
     """At any moment of it, beside a process that writes and reads all the time."""
-    with opened(state_dir) as vault:
+    with opened() as vault:
         for number in range(100):
             vault.put("connection", f"{number}", {}, Secret(f"token {number}"))
     chance = random.Random(11)
-    for _ in range(12):
+    for _ in range(world.rounds):
         writer = start("write", state_dir, "writer")
         killed(start("rotate", state_dir), chance.uniform(0, 0.1))
         said = killed(writer, 0)
-        with opened(state_dir) as vault:
+        with opened() as vault:
             for number in range(100):
                 assert reveal(vault.get("connection", f"{number}").payload) == f"token {number}"
             assert vault.get("connection", "writer").meta["number"] >= int(said[-1])
-    with opened(state_dir) as vault:
+    with opened() as vault:
         vault.rotate()
 
 
-def test_making_a_vault_survives_kill_9(start: Start, tmp_path: Path) -> None:
+def test_making_a_vault_survives_kill_9(
+    world: World, start: Start, tmp_path: Path, opened: Opened
+) -> None:
     """Whatever was made by then is finished by the next start, or thrown away."""
     chance = random.Random(13)
-    for number in range(15):
+    for number in range(world.rounds + 3):
         state_dir = tmp_path / f"state{number}"
         process = start("make", state_dir)
         deadline = time.monotonic() + 30
@@ -117,21 +128,25 @@ def test_making_a_vault_survives_kill_9(start: Start, tmp_path: Path) -> None:
             vault.put("connection", "1", {}, Secret("token"))
 
 
-def test_processes_that_start_together_make_one_vault(start: Start, state_dir: Path) -> None:
+def test_processes_that_start_together_make_one_vault(
+    start: Start, state_dir: Path, opened: Opened
+) -> None:
     makers = [start("count", state_dir, 5) for _ in range(4)]
     for maker in makers:
         finish(maker)
-    with opened(state_dir) as vault:
+    with opened() as vault:
         assert vault.get("counter", "shared").meta["number"] == 20
 
 
 @pytest.mark.parametrize("how", ["count", "count_locked"])
-def test_no_update_is_lost_between_two_processes(start: Start, state_dir: Path, how: str) -> None:
+def test_no_update_is_lost_between_two_processes(
+    start: Start, state_dir: Path, how: str, opened: Opened
+) -> None:
     """R175: neither by compare and swap nor under the lock."""
     counters = [start(how, state_dir, 150) for _ in range(2)]
     for counter in counters:
         finish(counter)
-    with opened(state_dir) as vault:
+    with opened() as vault:
         assert vault.get("counter", "shared").meta["number"] == 300
 
 
@@ -142,11 +157,11 @@ def test_a_token_is_redeemed_by_one_process(start: Start, state_dir: Path) -> No
 
 
 @pytest.mark.anyio
-async def test_a_lock_is_released_by_kill_9(start: Start, state_dir: Path) -> None:
+async def test_a_lock_is_released_by_kill_9(start: Start, state_dir: Path, opened: Opened) -> None:
     holder = start("hold", state_dir)
     assert holder.stdout is not None
     assert await anyio.to_thread.run_sync(holder.stdout.readline) == "held\n"
-    with opened(state_dir) as vault:
+    with opened() as vault:
         with anyio.move_on_after(0.2) as waiting:
             async with vault.lock("held"):
                 raise AssertionError("held by two processes")
@@ -158,18 +173,24 @@ async def test_a_lock_is_released_by_kill_9(start: Start, state_dir: Path) -> No
     holder.communicate()
 
 
-def test_a_file_that_may_not_grow_is_told_and_harms_nothing(start: Start, state_dir: Path) -> None:
+@in_a_file
+def test_a_file_that_may_not_grow_is_told_and_harms_nothing(
+    start: Start, state_dir: Path, opened: Opened
+) -> None:
     """RLIMIT_FSIZE: the write fails in the middle of the WAL."""
     open_vault(state_dir, "file").close()
     code, kept, listed = finish(start("fill", state_dir, 300_000))
     assert code == "vault_unwritable"
     assert int(kept) == int(listed) > 0
-    with opened(state_dir) as vault:
+    with opened() as vault:
         assert len(vault.list("blob")) >= int(kept)
         vault.put("connection", "1", {}, Secret("token"))
 
 
-def test_a_full_disk_is_told_and_harms_nothing(start: Start, small_disk: Path) -> None:
+@in_a_file
+def test_a_full_disk_is_told_and_harms_nothing(
+    start: Start, small_disk: Path, opened: Opened
+) -> None:
     """ENOSPC, on a real file system of half a megabyte."""
     state_dir = small_disk / "state"
     open_vault(state_dir, "file").close()
@@ -180,7 +201,10 @@ def test_a_full_disk_is_told_and_harms_nothing(start: Start, small_disk: Path) -
         assert len(vault.list("blob")) >= int(kept)
 
 
-def test_a_vault_cannot_be_made_on_a_full_disk_and_can_be_later(small_disk: Path) -> None:
+@in_a_file
+def test_a_vault_cannot_be_made_on_a_full_disk_and_can_be_later(
+    small_disk: Path, opened: Opened
+) -> None:
     ballast = small_disk / "ballast"
     with contextlib.suppress(OSError):
         ballast.write_bytes(b"x" * (1 << 20))

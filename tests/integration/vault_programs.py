@@ -1,12 +1,14 @@
 """Programs that tests of the vault run as processes of their own, to be killed or to race.
 
 Run as `python vault_programs.py NAME STATE_DIR [ARGUMENT ...]`; each prints a line for everything
-that the vault has promised to keep.
+that the vault has promised to keep. The vault is in the database that the environment names, as a
+broker is told of it, or else in the folder.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import resource
 import signal
 import sys
@@ -24,11 +26,32 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
+def opened(state_dir: Path) -> Vault:
+    """Open the vault where the environment says."""
+    if "JUPYTER_VALET_DATABASE_URL" not in os.environ:
+        return open_vault(state_dir, "file")
+    from jupyter_valet.broker.vault.postgres import Database, database_url, open_shared_vault
+
+    url = database_url(os.environ)
+    assert url is not None
+    return open_shared_vault(Database(url), state_dir.name, state_dir)
+
+
 def write(vault: Vault, name: str) -> None:
     """Write records for ever, and say so after each."""
     for number in itertools.count():
         vault.put("connection", name, {"number": number}, Secret(f"{name} {number}"))
         say(number)
+
+
+def persist(vault: Vault) -> None:
+    """Write one record after another whatever happens, and say what was told of each."""
+    for number in itertools.count():
+        try:
+            vault.put("connection", f"{number}", {}, Secret(f"token {number}"))
+            say("kept", number)
+        except ValetError as error:
+            say(error.code, number)
 
 
 def rotate(vault: Vault) -> None:
@@ -99,13 +122,13 @@ def fill(vault: Vault, limit: str) -> None:
 
 PROGRAMS = {
     program.__name__: program
-    for program in (write, rotate, count, count_locked, redeem, hold, fill)
+    for program in (write, persist, rotate, count, count_locked, redeem, hold, fill)
 }
 
 if __name__ == "__main__":
     name, state_dir, *arguments = sys.argv[1:]
     if name == "make":
-        open_vault(Path(state_dir), "file").close()
+        opened(Path(state_dir)).close()
         say("made")
     else:
-        PROGRAMS[name](open_vault(Path(state_dir), "file"), *arguments)
+        PROGRAMS[name](opened(Path(state_dir)), *arguments)

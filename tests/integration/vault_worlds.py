@@ -6,12 +6,13 @@ import contextlib
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import pytest
 
+from jupyter_valet.broker.reveal import reveal
 from jupyter_valet.broker.vault import Vault, open_vault
 
 in_a_file = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
@@ -19,7 +20,8 @@ in_a_file = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 in_postgres = pytest.mark.parametrize("world", ["postgres"], indirect=True)
 """For tests of what only a database of many vaults has."""
 
-OWNER = "ann"
+OWNER = "state"
+"""As `vault_programs` have it: who owns a vault is what its folder is called."""
 
 Rows = list[tuple[Any, ...]]
 
@@ -28,6 +30,12 @@ class World(Protocol):
     """One vault, closed or open, and what somebody can do who has the database."""
 
     folder: Path
+    rounds: int
+    """How often a test that kills a process does so."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What a program of `vault_programs` must have in its environment to open it."""
 
     def open(self, key_source: str = "file", folder: Path | None = None) -> Vault:
         """Open the vault as another process would."""
@@ -45,8 +53,21 @@ class World(Protocol):
         """Put a backup back."""
 
 
+def running_world(request: pytest.FixtureRequest, place: Path) -> Iterator[World]:
+    """Yield the world that a fixture's parameter names."""
+    if request.param == "sqlite":
+        with FileWorld(place).running() as world:
+            yield world
+    else:
+        with PostgresWorld(place, request.getfixturevalue("postgres")).running() as world:
+            yield world
+
+
 class FileWorld:
     """An SQLite file in a folder."""
+
+    rounds = 12
+    environ: Mapping[str, str] = {}
 
     def __init__(self, place: Path) -> None:
         self.folder = place / "state"
@@ -85,10 +106,12 @@ class PostgresWorld:
     process would.
     """
 
-    def __init__(self, place: Path, server: Any, owner: str = OWNER) -> None:
+    rounds = 4
+    owner = OWNER
+
+    def __init__(self, place: Path, server: Any) -> None:
         self.folder = place / "state"
         self.server = server
-        self.owner = owner
         self._stack = contextlib.ExitStack()
         self._next = itertools.count()
 
@@ -103,10 +126,14 @@ class PostgresWorld:
     ) -> Vault:
         from jupyter_valet.broker.vault.postgres import open_shared_vault
 
-        where = folder or self.folder
-        vault = open_shared_vault(self.database(), owner or self.owner, where, key_source)
+        whose = owner or (folder.name if folder else self.owner)
+        vault = open_shared_vault(self.database(), whose, folder or self.folder, key_source)
         self._stack.callback(vault.close)
         return vault
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"JUPYTER_VALET_DATABASE_URL": reveal(self.server.url())}
 
     def database(self) -> Any:
         """Return connections that nobody else in this test has."""

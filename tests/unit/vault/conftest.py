@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from vault_worlds import FileWorld, PostgresWorld, World
+from vault_worlds import World, running_world
 
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault import Vault
@@ -19,12 +19,7 @@ Opener = Callable[..., Vault]
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    if request.param == "sqlite":
-        with FileWorld(tmp_path).running() as world:
-            yield world
-    else:
-        with PostgresWorld(tmp_path, request.getfixturevalue("postgres")).running() as world:
-            yield world
+    yield from running_world(request, tmp_path)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from jupyter_valet.broker.vault.locks import Busy
 from jupyter_valet.broker.vault.postgres import (
     Database,
     accept_older,
+    database,
     database_url,
     open_shared_vault,
     store,
@@ -50,7 +51,7 @@ def ann(world: PostgresWorld) -> Vault:
 
 @pytest.fixture
 def bob(world: PostgresWorld, tmp_path: Path) -> Vault:
-    return world.open(folder=tmp_path / "bob", owner="bob")
+    return world.open(folder=tmp_path / "bob")
 
 
 def test_two_people_do_not_see_each_other(ann: Vault, bob: Vault) -> None:
@@ -83,7 +84,7 @@ def test_a_vault_that_is_given_to_another_person_is_refused(
     ann.put("connection", "1", {}, Secret("ann's"))
     for vault in (ann, bob):
         vault.close()
-    world.sql("UPDATE vault SET owner = 'mallory' WHERE owner = 'ann'")
+    world.sql("UPDATE vault SET owner = 'mallory' WHERE owner = 'state'")
     with pytest.raises(VaultDamaged, match="another vault's"):
         world.open(owner="mallory")
 
@@ -229,8 +230,8 @@ def wire(world: PostgresWorld) -> Iterator[CutWire]:
 def wired(world: PostgresWorld, wire: CutWire) -> Iterator[Vault]:
     """A vault behind a wire that can be cut."""
     with (
-        contextlib.closing(Database(wire.url)) as database,
-        contextlib.closing(open_shared_vault(database, "ann", world.folder)) as vault,
+        contextlib.closing(Database(wire.url)) as wired,
+        contextlib.closing(open_shared_vault(wired, world.owner, world.folder)) as vault,
     ):
         vault.put("connection", "1", {}, Secret("before"))
         yield vault
@@ -262,6 +263,7 @@ def test_a_commit_that_nobody_can_tell_of_is_said_to_be_unsure(
 ) -> None:
     """Never silent: the caller is told, and what is read next is what is true."""
     monkeypatch.setattr(store, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(database, "_SILENCE_SECONDS", 0)
     monkeypatch.setattr(wired._opened().store._database._pool, "timeout", 0.2)
     wire.cut, wire.open = when, False
     with pytest.raises(VaultUnsure):
@@ -305,8 +307,8 @@ def test_what_is_known_of_a_lost_commit(
 def test_a_commit_waits_for_the_disk_whatever_the_default(world: PostgresWorld) -> None:
     name = world.server.new_database()
     world.sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    with contextlib.closing(Database(world.server.url(name))) as database:
-        assert database.ask("SHOW synchronous_commit", ()) == [("on",)]
+    with contextlib.closing(Database(world.server.url(name))) as lax:
+        assert lax.ask("SHOW synchronous_commit", ()) == [("on",)]
 
 
 def test_a_database_that_does_not_wait_for_its_disk_is_refused(world: PostgresWorld) -> None:
@@ -352,8 +354,8 @@ def test_a_role_that_may_only_read_and_write_rows_is_enough(world: PostgresWorld
     url = reveal(world.server.url()).replace("valet:", "plain:", 1)
     try:
         with (
-            contextlib.closing(Database(Secret(url))) as database,
-            contextlib.closing(open_shared_vault(database, "ann", world.folder)) as vault,
+            contextlib.closing(Database(Secret(url))) as plain,
+            contextlib.closing(open_shared_vault(plain, world.owner, world.folder)) as vault,
         ):
             vault.put("connection", "1", {}, Secret("t"))
             vault.rotate()
@@ -372,8 +374,8 @@ def test_the_password_is_nowhere(
     caplog.set_level(logging.DEBUG)
     password = world.server.password
     url = reveal(world.server.url())
-    with contextlib.closing(Database(Secret(url))) as database:
-        told = [repr(database), repr(database._pool), repr(database.locks), str(vars(database))]
+    with contextlib.closing(Database(Secret(url))) as known:
+        told = [repr(known), repr(known._pool), repr(known.locks), str(vars(known))]
     wrong = url.replace(password, "wrong-" + password)
     for bad in (wrong, url.replace("postgresql://", "postgresql//"), url + "&port=" + password):
         with pytest.raises(ValetError) as caught:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import Connection, Error
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...secret import Secret
 from ..errors import VaultUnsure, VaultUnwritable
@@ -30,7 +31,9 @@ SELECT set_config('synchronous_commit', 'on', false)
 """A commit is durable when it is answered, whatever the database's own default; and a broker that
 was stopped in the middle keeps others out for a minute at most."""
 
-_WAIT_SECONDS = 5.0
+_WAIT_SECONDS = 3.0
+_SILENCE_SECONDS = 1.0
+"""Who waited in vain says so for all who come this soon after, since they may be an event loop."""
 _TRIES = 2
 
 Statement = tuple[str, Sequence[Value]]
@@ -50,11 +53,14 @@ class Database:
         with clear_errors(), contextlib.closing(_connect(how)) as connection:
             _check(connection)
         self.locks = LockSession(lambda: _connect(how))
+        self._silent_until = 0.0
         self._pool = ConnectionPool(
             kwargs={**how, "autocommit": True},
             min_size=1,
             max_size=most,
             timeout=_WAIT_SECONDS,
+            # Its pauses double until then; who asks after that makes it try again at once.
+            reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,
             open=True,
         )
@@ -100,7 +106,7 @@ class Database:
 
     def _begin(self, how: str, first: str, values: Sequence[Value]) -> Begun:
         for left in reversed(range(_TRIES)):
-            connection = self._pool.getconn()
+            connection = self._lend()
             try:
                 if how:
                     connection.execute(how.encode())
@@ -112,6 +118,15 @@ class Database:
                     raise
                 self._pool.check()
         raise AssertionError("the last try returns or raises")
+
+    def _lend(self) -> Connection:
+        if time.monotonic() < self._silent_until:
+            raise PoolTimeout("it did not answer a moment ago")
+        try:
+            return self._pool.getconn()
+        except PoolTimeout:
+            self._silent_until = time.monotonic() + _SILENCE_SECONDS
+            raise
 
     def _give_back(self, connection: Connection) -> None:
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
