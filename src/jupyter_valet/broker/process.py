@@ -87,6 +87,8 @@ class Broker:
         on(wire.CONNECTIONS_END, self._with(lambda s: s.consent.connections_end))
         on(wire.GRANTS_CHANGE, self._with(lambda s: s.consent.grants_change))
         on(wire.GRANTS_END, self._with(lambda s: s.consent.grants_end))
+        on(wire.CLIENT_KEYS_MAKE, self._with(lambda s: s.consent.client_keys_make))
+        on(wire.CLIENT_KEYS_END, self._with(lambda s: s.consent.client_keys_end))
         on(wire.NOTEBOOK_MOVED, self._with(lambda s: s.notebook_moved))
 
     def _with(

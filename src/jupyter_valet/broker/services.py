@@ -20,8 +20,10 @@ from .audit import Audit
 from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
 from .catalogue import Catalogue
-from .clients import Clients, Door, JupyterTokens
+from .client import PREFIX, Client
+from .clients import ClientKeys, Clients, Door, Ending, JupyterTokens, UnderWay
 from .clients.reception import Reception
+from .clients.scopes import FINDING
 from .connections import Connections, Probes
 from .consent import Consent
 from .egress import Egress
@@ -109,6 +111,12 @@ class Services:
         return {}
 
 
+def _toolset_names(catalogue: Catalogue, principal: str) -> list[str]:
+    """Return the toolsets that a program of this person may be let use."""
+    somebody = Caller(principal, PREFIX, "", "", client=Client(PREFIX, "", frozenset()))
+    return sorted({tool.toolset for tool in catalogue.everything(somebody)} - {FINDING})
+
+
 @asynccontextmanager
 async def build(
     start: StartParams,
@@ -146,10 +154,26 @@ async def build(
     connections.on_change = catalogue.changed
     calls = Calls(catalogue)
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
-    reception = Reception(Door(start.door), Clients([JupyterTokens()]), calls, endpoint)
+    ending = Ending(policy.grants, transactions)
+    keys = ClientKeys(vault, audit, ending)
+    clients = Clients([JupyterTokens(), keys])
+    under_way = UnderWay(clients.caller, vault.data_version)
+    ending.on_end(under_way.end)
+    ending.on_end(policy.approvals.end_kernel)
+    reception = Reception(Door(start.door), clients, under_way, calls, endpoint)
     probes = Probes(vault, egress)
     consent = Consent(
-        vault, audit, known, oauth, connections, transactions, probes, policy, kernels
+        vault,
+        audit,
+        known,
+        oauth,
+        connections,
+        transactions,
+        probes,
+        policy,
+        kernels,
+        keys,
+        toolsets=lambda principal: _toolset_names(catalogue, principal),
     )
     forward = Forward(
         authorized,
@@ -161,6 +185,7 @@ async def build(
     try:
         async with (
             endpoint,
+            under_way.watching(),
             upstreams(
                 vault,
                 audit,

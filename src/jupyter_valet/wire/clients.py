@@ -37,6 +37,13 @@ KEY_PREFIX = "jva_"
 ACCESS_PREFIX = "jvo_"
 """An access token of our own authorization server."""
 
+KEY_DAYS = (7, 30, 90, 365)
+"""Days for which an API key may be made; there is none for ever."""
+
+USUAL_KEY_DAYS = 90
+
+LONGEST_KEY_NAME = 80
+
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of one message, as the SDK has it."""
 

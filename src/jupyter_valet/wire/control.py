@@ -24,10 +24,13 @@ Methods (params -> result)::
     page.allow       {"transaction", "principal", "nonce", "choices"} -> {}   one write
     page.done        {"transaction", "principal"}                  -> DoneFacts
     oauth.callback   {"provider", "query", "binding", "principal", "origin"} -> {"transaction"}
-    connections.page {"principal", "origin"}            -> {"connections", "providers", "nonce"}
+    connections.page {"principal", "origin"}            -> {"connections", "providers", "nonce",
+                                                            "keys": [ClientKeyView], "scopes"}
     connections.end  {"principal", "connection", "nonce", "revoke"} -> {}
     grants.change    {"principal", "grant", "nonce", "choices"}    -> {}
     grants.end       {"principal", "grant", "nonce"}               -> {}
+    client_keys.make {"principal", "nonce", "choices"}  -> {"token", "key": ClientKeyView}
+    client_keys.end  {"principal", "key", "nonce"}                 -> {}
     notebook.moved   {"root", "old", "new"}   a file or folder; "" as "new": deleted  -> {}
     vault.unlock     {"form", "nonce"?}                            -> {"vault"}
     status           {}                                            -> StatusView
@@ -65,6 +68,8 @@ CONNECTIONS_PAGE = "connections.page"
 CONNECTIONS_END = "connections.end"
 GRANTS_CHANGE = "grants.change"
 GRANTS_END = "grants.end"
+CLIENT_KEYS_MAKE = "client_keys.make"
+CLIENT_KEYS_END = "client_keys.end"
 NOTEBOOK_MOVED = "notebook.moved"
 VAULT_UNLOCK = "vault.unlock"
 STATUS = "status"

@@ -163,6 +163,27 @@ class GrantView(_View):
 
 
 @dataclass(frozen=True)
+class ClientKeyView(_View):
+    """An API key of a program outside of the notebooks; times in seconds since the epoch."""
+
+    id: str
+    name: str
+    scopes: list[ScopeView]
+    created_at: float
+    expires_at: float
+    last_used_at: float = 0.0
+    expired: bool = False
+    grants: list[str] = field(default_factory=list)
+    """What its program may use, in words."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Build the view, and its scopes, from decoded JSON."""
+        scopes = [ScopeView.from_json(scope) for scope in data.get("scopes", [])]
+        return super().from_json({**data, "scopes": scopes})
+
+
+@dataclass(frozen=True)
 class ConnectionView(_View):
     """One account of one person at one provider; times are seconds since the epoch, 0 = never."""
 

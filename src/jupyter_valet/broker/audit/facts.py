@@ -10,6 +10,8 @@ ACTIONS = frozenset(
         "approval.given",
         "approval.used",
         "capability.refused",
+        "client_key.made",
+        "client_key.ended",
         "connection.made",
         "connection.refreshed",
         "connection.used",

@@ -9,6 +9,20 @@ from __future__ import annotations
 from .authenticator import Authenticator, Proven, Refused
 from .clients import Clients
 from .door import Door
+from .ending import Ending
 from .jupyter import JupyterTokens
+from .keys import ClientKeys
+from .under_way import UnderWay, Visit
 
-__all__ = ["Authenticator", "Clients", "Door", "JupyterTokens", "Proven", "Refused"]
+__all__ = [
+    "Authenticator",
+    "ClientKeys",
+    "Clients",
+    "Door",
+    "Ending",
+    "JupyterTokens",
+    "Proven",
+    "Refused",
+    "UnderWay",
+    "Visit",
+]

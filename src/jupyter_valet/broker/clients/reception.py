@@ -16,6 +16,7 @@ from ..search.tools import CALL
 from . import scopes
 from .clients import Clients
 from .door import Door, without_door
+from .under_way import UnderWay, Visit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,9 +26,12 @@ Send = Callable[[Message], Awaitable[None]]
 class Reception:
     """The ASGI application behind the door."""
 
-    def __init__(self, door: Door, clients: Clients, calls: Calls, endpoint: Endpoint) -> None:
+    def __init__(
+        self, door: Door, clients: Clients, under_way: UnderWay, calls: Calls, endpoint: Endpoint
+    ) -> None:
         self._door = door
         self._clients = clients
+        self._under_way = under_way
         self._calls = calls
         self._endpoint = endpoint
 
@@ -41,12 +45,22 @@ class Reception:
         if isinstance(caller, Refusal):
             await refuse(send, caller)
             return
-        arrived = await Arrived.of(receive)
+        visit = Visit(arrival, caller, receive, send)
+        self._under_way.begin(visit)
+        try:
+            await self._serve(visit, scope)
+            await visit.close(Refusal.of_bad_token(arrival.metadata, scopes.INITIAL))
+        finally:
+            self._under_way.over(visit)
+
+    async def _serve(self, visit: Visit, scope: Message) -> None:
+        caller, metadata = visit.caller, visit.arrival.metadata
+        arrived = await Arrived.of(visit.receive)
         if wanted := self._beyond(caller, arrived.body):
             # Before anything is answered: inside a stream the status could not be seen (RS-08).
-            await refuse(send, Refusal.of_scope(arrival.metadata, wanted))
+            await refuse(visit.send, Refusal.of_scope(metadata, wanted))
             return
-        await self._endpoint.serve(caller, without_door(scope), arrived.replay, send)
+        await self._endpoint.serve(caller, without_door(scope), arrived.replay, visit.send)
 
     def _beyond(self, caller: Caller, body: bytes | None) -> str:
         """Return the scope that the call in `body` takes and the client does not hold."""

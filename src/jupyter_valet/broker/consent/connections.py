@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...wire.errors import ValetError
@@ -12,8 +11,10 @@ from ...wire.views import ConnectionView
 from ..elicitation import Transaction
 from ..policy import Grant
 from . import choices as chosen
-from .desk import Desk, same
+from .desk import Desk
 from .facts import redirect_uri
+from .nonces import Nonces
+from .programs import Programs
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class ConnectionsPage:
     """What is there, and how to end or narrow it."""
 
     desk: Desk
-    nonces: dict[str, str] = field(default_factory=dict)
-    """The page's nonce, by principal."""
+    programs: Programs
+    nonces: Nonces
 
     async def show(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the page shows, and the nonce that a press on it carries."""
@@ -40,20 +41,21 @@ class ConnectionsPage:
                 for p in self.desk.profiles.values()
                 if p.visible_to(principal)
             ],
+            **self.programs.facts(principal),
             "waiting": [self._waiting(transaction) for transaction in waiting],
-            "nonce": self.nonces.setdefault(principal, secrets.token_urlsafe(32)),
+            "nonce": self.nonces.of(principal),
         }
 
     async def end(self, params: dict[str, Any]) -> dict[str, Any]:
         """Disconnect, and revoke at the provider if asked."""
-        principal, connection = self._pressed(params), params["connection"]
+        principal, connection = self.nonces.spend(params), params["connection"]
         await self.desk.connections.end(principal, connection, revoke=params["revoke"])
         self.desk.policy.end_connection(principal, connection)
         return {}
 
     async def change_grant(self, params: dict[str, Any]) -> dict[str, Any]:
         """Give a grant other limits; a tool whose box is no longer ticked writes no more by it."""
-        grant = self._grant(self._pressed(params), params["grant"])
+        grant = self._grant(self.nonces.spend(params), params["grant"])
         form = params["choices"]
         span = chosen.span(form, time.time(), kept=grant.until)
         if span.run:
@@ -70,17 +72,9 @@ class ConnectionsPage:
 
     async def end_grant(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take a grant back."""
-        grant = self._grant(self._pressed(params), params["grant"])
+        grant = self._grant(self.nonces.spend(params), params["grant"])
         self.desk.policy.end_grant(grant, "by the person, on the page")
         return {}
-
-    def _pressed(self, params: dict[str, Any]) -> str:
-        """Return the person; spend the page's nonce. Raises `ValetError`."""
-        principal: str = params["principal"]
-        if not same(self.nonces.get(principal, ""), params["nonce"] or " "):
-            raise ValetError("page_out_of_date")
-        del self.nonces[principal]
-        return principal
 
     def _grant(self, principal: str, id: str) -> Grant:
         grant = self.desk.policy.grants.get(principal, id)

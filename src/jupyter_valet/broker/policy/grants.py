@@ -51,6 +51,11 @@ class Grants:
             if (grant.subject.principal, grant.connection) == (principal, connection)
         ]
 
+    def of_client(self, principal: str, client: str) -> list[Grant]:
+        """Return every grant of a client outside of the notebooks."""
+        self._refresh()
+        return list(self._by_subject.get(Subject(principal, client=client), ()))
+
     def get(self, principal: str, id: str) -> Grant | None:
         """Return the grant with this id, if this person gave it."""
         self._refresh()
@@ -148,7 +153,7 @@ class Grants:
             action,
             principal=grant.subject.principal,
             connection=grant.connection,
-            kernel=grant.subject.kernel_id,
+            kernel=grant.subject.kernel_id or grant.subject.client,
             notebook=grant.subject.notebook,
             access=grant.access,
             **({"reason": why} if why else {}),

@@ -37,6 +37,14 @@ class Answered:
     headers: list[tuple[str, str]]
     body: AsyncIterator[bytes]
 
+    @property
+    def streams(self) -> bool:
+        """Whether its body comes bit by bit."""
+        return any(
+            name.lower() == "content-type" and value.startswith("text/event-stream")
+            for name, value in self.headers
+        )
+
 
 class Forwarding:
     """Keeps connections to the broker's listener. `secret` opens its door."""

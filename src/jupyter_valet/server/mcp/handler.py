@@ -118,6 +118,8 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
                 self.set_status(answer.status)
                 for name, value in answer.headers:
                     self.set_header(name, value)
+                if answer.streams:  # it may say nothing for long, and its client waits for the head
+                    await self.flush()
                 async for chunk in answer.body:
                     self.write(chunk)
                     await self.flush()

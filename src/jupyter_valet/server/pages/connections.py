@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire import control
+from ...wire.clients import KEY_DAYS, LONGEST_KEY_NAME, USUAL_KEY_DAYS
 from ...wire.routes import PAGE_CONNECT, PAGE_CONNECTIONS
-from ...wire.views import ConnectionView
+from ...wire.views import ClientKeyView, ConnectionView, ScopeView
 from . import navigation
 from .base import NONCE, IsolatedPage, isolated
 from .press import PressedPage
@@ -24,17 +25,22 @@ class ConnectionsPage(IsolatedPage):
         views = [ConnectionView.from_json(view) for view in reply["connections"]]
         self.page(
             "connections.html",
-            forms=bool(views),
+            forms=True,
             waiting=reply.get("waiting", []),
             questions=self.path_of(PAGE_CONNECT),
             connections=sorted(views, key=lambda view: (view.provider_title, view.account)),
             providers=reply["providers"],
             nonce=reply["nonce"],
+            keys=[ClientKeyView.from_json(key) for key in reply.get("keys", [])],
+            scopes=[ScopeView.from_json(scope) for scope in reply.get("scopes", [])],
+            days=KEY_DAYS,
+            usual_days=USUAL_KEY_DAYS,
+            longest_name=LONGEST_KEY_NAME,
             here=self.path_of(PAGE_CONNECTIONS),
         )
 
 
-class _Press(PressedPage):
+class PressOnList(PressedPage):
     """A press on the list, which is shown again afterwards."""
 
     method = ""
@@ -58,7 +64,7 @@ class _Press(PressedPage):
         return self.path_of(PAGE_CONNECTIONS)
 
 
-class EndConnection(_Press):
+class EndConnection(PressOnList):
     """Forgets a connection, and revokes it at the provider when asked."""
 
     method = control.CONNECTIONS_END
@@ -69,7 +75,7 @@ class EndConnection(_Press):
         return {"connection": fields.get("connection", ""), "revoke": revoke}
 
 
-class EndGrant(_Press):
+class EndGrant(PressOnList):
     """Takes a grant back."""
 
     method = control.GRANTS_END
@@ -79,7 +85,7 @@ class EndGrant(_Press):
         return {"grant": fields.get("grant", "")}
 
 
-class ChangeGrant(_Press):
+class ChangeGrant(PressOnList):
     """Gives a grant other limits."""
 
     method = control.GRANTS_CHANGE

@@ -6,7 +6,7 @@ from jupyter_server.base.handlers import JupyterHandler
 
 from ...wire.clients import PAGE_MCP
 from ..mcp.handler import McpHandler
-from . import callback, client_document, connections, consent, unlock
+from . import callback, client_document, client_keys, connections, consent, unlock
 from .base import NoSuchPage
 
 HANDLERS: list[tuple[str, type[JupyterHandler]]] = [
@@ -15,6 +15,7 @@ HANDLERS: list[tuple[str, type[JupyterHandler]]] = [
     *callback.HANDLERS,
     *client_document.HANDLERS,
     *connections.HANDLERS,
+    *client_keys.HANDLERS,
     *unlock.HANDLERS,
     (r"valet(?:/.*)?", NoSuchPage),
 ]

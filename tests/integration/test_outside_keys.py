@@ -1,0 +1,236 @@
+"""API keys, as a person makes and revokes them, and as programs use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from jupyter_process import LOADED, PRESSED, Server, jupyter_server
+from leaks import must_not_leak
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from program import (
+    ask,
+    begin_session,
+    key_id,
+    make_key,
+    modern,
+    nonce,
+    press,
+    revoke_key,
+    stream,
+    url,
+)
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.anyio]
+
+LIST = modern("tools/list")
+LISTEN = modern("subscriptions/listen", notifications={"toolsListChanged": True})
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("server")
+    config = "c.ValetExtension.demo = True\n"
+    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+        yield running
+    must_not_leak(home, home / "state")
+
+
+def valet(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `jupyter valet …` beside the server, as its person does in a terminal."""
+    state = ("--state-dir", str(server.home / "state"), "--key-source", "file")
+    command = [sys.executable, "-m", "jupyter_valet.cli", *words, *state]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_a_program_with_a_key_lists_and_calls_in_both_revisions(
+    server: Server, mode: str
+) -> None:
+    token = make_key(server, f"editor {mode}")
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+        Client(streamable_http_client(url(server), http_client=http), mode=mode) as mcp,
+    ):
+        tools = {tool.name for tool in (await mcp.list_tools()).tools}
+        assert "demo_list_issues" in tools
+        found = await mcp.call_tool("valet_search_tools", {"query": "issues"})
+        assert not found.is_error
+
+
+def test_a_key_is_shown_once_and_no_reload_repeats_it(server: Server) -> None:
+    auth = nonce(server.get("valet/connections").body)
+    path = f"valet/connections/key?auth={auth}&name=once&days=7&scope0=tools:read"
+    shown = server.get(path, PRESSED)
+    assert "jva_" in shown.body
+    assert "jva_" not in path + str(shown.headers)
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "sandbox" in shown.headers["Content-Security-Policy"]
+    for again in (PRESSED, LOADED):
+        assert "jva_" not in server.get(path, again).body
+    assert "jva_" not in server.get("valet/connections").body
+    assert "jva_" not in server.log
+
+
+def test_no_script_makes_a_key_even_with_the_nonce(server: Server) -> None:
+    """A script of the Jupyter origin arrives as `same-origin`, a fetch as no navigation."""
+    auth = nonce(server.get("valet/connections").body)
+    path = f"valet/connections/key?auth={auth}&name=stolen&days=7&scope0=tools:write"
+    fetched = {**PRESSED, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+    for headers in (LOADED, fetched, {}):
+        answer = server.get(path, headers)
+        assert (answer.status, "jva_" in answer.body) == (403, False)
+    assert "stolen" not in server.get("valet/connections").body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "", "days": "7", "scope0": "tools:read"},
+        {"name": "a", "days": "0", "scope0": "tools:read"},
+        {"name": "a", "days": "36500", "scope0": "tools:read"},
+        {"name": "a", "days": "7"},
+        {"name": "a", "days": "7", "scope0": "repo"},
+    ],
+)
+def test_what_the_form_does_not_offer_is_not_made(server: Server, fields: dict[str, str]) -> None:
+    answer = press(server, "key", **fields)
+    assert (answer.status, "jva_" in answer.body) == (400, False)
+
+
+def test_the_page_lists_keys_with_their_last_use(server: Server) -> None:
+    token = make_key(server, "listed", "tools:read:demo", days="7")
+    page = server.get("valet/connections").body
+    assert "use the tools of demo that read" in page
+    assert "never" in page.partition("<bdi>listed</bdi>")[2].partition("</section>")[0]
+    assert ask(server, *LIST, token=token)[0] == 200
+    page = server.get("valet/connections").body
+    assert "never" not in page.partition("<bdi>listed</bdi>")[2].partition("</section>")[0]
+
+
+def test_a_revoked_key_is_refused(server: Server) -> None:
+    """RS-04."""
+    token = make_key(server, "short")
+    assert ask(server, *LIST, token=token)[0] == 200
+    revoke_key(server, "short")
+    status, headers, _ = ask(server, *LIST, token=token)
+    assert status == 401
+    assert 'error="invalid_token"' in headers["WWW-Authenticate"]
+
+
+def _ends(reading: Any, revoke: Any) -> float:
+    """Return how many seconds after `revoke` the stream ended."""
+    reading.readline()
+    revoke()
+    since = time.monotonic()
+    while reading.read1(65536):
+        pass
+    return time.monotonic() - since
+
+
+@pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
+def test_a_key_revoked_in_the_middle_of_a_stream_ends_it_at_once(server: Server, era: str) -> None:
+    """RS-11: on the page of the same person; a stream that goes on would be an old authority."""
+    name = f"streaming {era}"
+    token = make_key(server, name)
+    opening = LISTEN if era == "2026-07-28" else (None, begin_session(server, token))
+    if era == "2025-11-25":
+        # Its stream says nothing until something happens, so there is no first line to wait for.
+        with stream(server, token, *opening) as reading:
+            assert reading.status == 200
+            revoke_key(server, name)
+            assert reading.read() == b""
+    else:
+        with stream(server, token, *opening) as reading:
+            assert reading.status == 200
+            assert _ends(reading, lambda: revoke_key(server, name)) < 2
+
+
+def test_a_key_that_another_process_revokes_ends_a_stream_within_seconds(server: Server) -> None:
+    """The command line writes into the same vault; the broker looks once a second."""
+    made = valet(server, "token", "create", "from the terminal", "--days", "7")
+    assert made.returncode == 0, made.stderr
+    token = made.stdout.strip()
+    with stream(server, token, *LISTEN) as reading:
+        assert reading.status == 200
+        revoked = _ends(reading, lambda: valet(server, "token", "revoke", "from the terminal"))
+        assert revoked < 3
+    assert ask(server, *LIST, token=token)[0] == 401
+
+
+def test_others_stream_on_when_a_key_is_revoked(server: Server) -> None:
+    kept, gone = make_key(server, "kept"), make_key(server, "gone")
+    with stream(server, kept, *LISTEN) as reading:
+        reading.readline()
+        revoke_key(server, "gone")
+        assert ask(server, *LIST, token=gone)[0] == 401
+        time.sleep(1.2)  # the broker has looked again
+        assert not reading.isclosed()
+    revoke_key(server, "kept")
+
+
+def test_a_session_of_another_key_does_not_exist(server: Server) -> None:
+    """RS-12, BP-16: also between two programs of one person."""
+    mine, other = make_key(server, "mine"), make_key(server, "other")
+    session = begin_session(server, mine)
+    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+    assert ask(server, listing, session, token=mine)[0] == 200
+    assert ask(server, listing, session, token=other)[0] == 404
+    assert ask(server, None, session, token=other, method="DELETE")[0] == 404
+    assert ask(server, listing, session, token=mine)[0] == 200
+
+
+def test_the_command_line_makes_lists_and_revokes_keys(server: Server) -> None:
+    made = valet(server, "token", "create", "script", "--scope", "tools:write", "--days", "7")
+    token = made.stdout.strip()
+    assert token.startswith("jva_")
+    assert "\n" not in token
+    assert token not in made.stderr
+    listed = valet(server, "token", "list")
+    assert "script" in listed.stdout
+    assert "tools:write" in listed.stdout
+    assert token not in listed.stdout + valet(server, "token", "list", "--json").stdout
+    assert ask(server, *LIST, token=token)[0] == 200
+    assert key_id(server, "script") in valet(server, "token", "revoke", "script").stdout
+    assert ask(server, *LIST, token=token)[0] == 401
+    again = valet(server, "token", "revoke", "script")
+    assert (again.returncode, "API key" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("through", ["by name", "through valet_call_tool"])
+def test_a_tool_beyond_the_scopes_is_refused_with_the_one_that_it_takes(
+    server: Server, era: str, through: str
+) -> None:
+    """RS-07, RS-08, RS-09, BP-23: 403, and in the challenge the narrowest scope alone."""
+    name = f"reader {era} {through}"
+    token = make_key(server, name, "tools:read")
+    call: dict[str, Any] = {"name": "demo_create_issue", "arguments": {"project": "tidepool"}}
+    if through != "by name":
+        call = {"name": "valet_call_tool", "arguments": call}
+    if era == "2026-07-28":
+        message, headers = modern("tools/call", **call)
+    else:
+        headers = begin_session(server, token)
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    status, answered, body = ask(server, message, headers, token=token)
+    assert status == 403
+    challenge = answered["WWW-Authenticate"]
+    assert 'error="insufficient_scope"' in challenge
+    assert 'scope="tools:write:demo"' in challenge
+    assert "resource_metadata=" in challenge
+    assert "offline_access" not in challenge
+    assert json.loads(body)["error"]["code"] == "scope_required"
+    revoke_key(server, name)
