@@ -62,6 +62,10 @@ class ValetExtension(ExtensionApp):
         help="MCP servers whose tools stand beside the others, by name, such as "
         "`{'linear': {'url': 'https://mcp.linear.app/mcp'}}`; see docs/upstream.md."
     ).tag(config=True)
+    mcp_issuers = Dict(
+        help="Authorization servers whose access tokens open the MCP endpoint to programs outside "
+        "of the notebooks, by issuer; see docs/mcp-authorization.md."
+    ).tag(config=True)
     egress_limits = Dict(
         help="What requests that a notebook writes itself may take: bytes, seconds, and how many "
         "at a time; see docs/clients.md."
@@ -146,6 +150,7 @@ class ValetExtension(ExtensionApp):
             providers=self.providers,
             apis=self.apis,
             mcp_servers=self.mcp_servers,
+            mcp_issuers=self.mcp_issuers,
             demo=self.demo,
             broker_command=self.broker_command,
             withheld_variables=self.withheld_variables,
@@ -175,7 +180,7 @@ class ValetExtension(ExtensionApp):
         assert server is not None
         if self.active:
             door = Door(server.web_app, server.base_url, self.name)
-            server.web_app.add_handlers(".*$", [door.rule()])  # type: ignore[no-untyped-call]
+            server.web_app.add_handlers(".*$", door.rules())  # type: ignore[no-untyped-call]
         if self.locked_settings:
             from .locked_settings import LockedSettings
 

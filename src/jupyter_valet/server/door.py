@@ -12,9 +12,14 @@ from tornado.web import Application
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
+_WELL_KNOWN = r"/\.well-known"
+
 
 class Door(Router):
     """Everything below `valet`; the pages and the wire cost half of the extension's start.
+
+    Besides, the documents at the origin's root (RFC 8615) about what is below `valet`: a server
+    behind a JupyterHub is never asked for them, because the root is the Hub's.
 
     `extension` is the name under which Jupyter keeps the extension in its settings.
     """
@@ -28,9 +33,11 @@ class Door(Router):
         self._extension = extension
         self._pages: list[tuple[re.Pattern[str], type[JupyterHandler]]] = []
 
-    def rule(self) -> Rule:
-        """Return the rule that leads here."""
-        return Rule(PathMatches(re.escape(self._base_url) + r"valet(?:/.*)?$"), self)
+    def rules(self) -> list[Rule]:
+        """Return the rules that lead here."""
+        base = re.escape(self._base_url)
+        paths = (rf"{base}valet(?:/.*)?$", rf"{_WELL_KNOWN}/[a-z-]+{base}valet/.*$")
+        return [Rule(PathMatches(path), self) for path in paths]
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
         """Return the page for a request; the last of them takes what no other does."""
@@ -47,8 +54,14 @@ class Door(Router):
 
     def _loaded(self) -> list[tuple[re.Pattern[str], type[JupyterHandler]]]:
         if not self._pages:
-            from .pages.routing import HANDLERS
+            from .pages.routing import HANDLERS, WELL_KNOWN
 
             base = re.escape(self._base_url)
-            self._pages = [(re.compile(base + path), page) for path, page in HANDLERS]
+            self._pages = [
+                *((re.compile(base + path), page) for path, page in HANDLERS),
+                *(
+                    (re.compile(f"{_WELL_KNOWN}/{name}{base}{path}"), page)
+                    for name, path, page in WELL_KNOWN
+                ),
+            ]
         return self._pages

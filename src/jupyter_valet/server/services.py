@@ -37,6 +37,7 @@ class Settings:
     providers: dict[str, Any]
     apis: dict[str, Any]
     mcp_servers: dict[str, Any]
+    mcp_issuers: dict[str, Any]
     demo: bool
     broker_command: Sequence[str]
     withheld_variables: Sequence[str]
@@ -94,6 +95,7 @@ class Services:
             providers=dict(self.settings.providers),
             apis=dict(self.settings.apis),
             mcp_servers=dict(self.settings.mcp_servers),
+            mcp_issuers=dict(self.settings.mcp_issuers),
             demo_issuer=await self._demo_issuer(),
             egress_limits=dict(self.settings.egress_limits),
             wanted_level=self.settings.wanted_level,

@@ -37,6 +37,9 @@ KEY_PREFIX = "jva_"
 ACCESS_PREFIX = "jvo_"
 """An access token of our own authorization server."""
 
+SCOPES = ("tools:read", "tools:write")
+"""The scopes that clients are told of; `broker.clients.scopes` has the narrower ones."""
+
 KEY_DAYS = (7, 30, 90, 365)
 """Days for which an API key may be made; there is none for ever."""
 

@@ -98,6 +98,8 @@ class StartParams(_View):
     """APIs of the user's own that are tools for everybody, in the form of docs/tools.md."""
     mcp_servers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """MCP servers whose tools are listed beside ours, by name, in the form of docs/upstream.md."""
+    mcp_issuers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Issuers whose tokens open the MCP endpoint, in the form of docs/mcp-authorization.md."""
     demo_issuer: str = ""
     """Issuer URL of the embedded demo provider, when it runs."""
     egress_limits: dict[str, Any] = field(default_factory=dict)

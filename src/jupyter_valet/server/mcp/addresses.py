@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from ...wire.clients import PAGE_MCP
 
-WELL_KNOWN = "/.well-known/oauth-protected-resource"
-BELOW = f"{PAGE_MCP}/oauth-protected-resource"
+DOCUMENT = "oauth-protected-resource"
+"""Its registered name below `/.well-known/` (RFC 9728 §8.2)."""
+
+BELOW = f"{PAGE_MCP}/{DOCUMENT}"
 """The same document below `base_url`."""
 
 
 def metadata(here: str) -> str:
     """Return the URL of the metadata; `here` is the origin with `base_url`."""
     return here + BELOW
-
-
-def well_known(base_url: str) -> str:
-    """Return the path at the root of the origin, for a server that has it to itself."""
-    return f"{WELL_KNOWN}{base_url}{PAGE_MCP}"
