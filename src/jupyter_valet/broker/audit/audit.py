@@ -32,6 +32,7 @@ class Audit:
         self, path: Path, key: Secret, on_event: Callable[[str, dict[str, Any]], None]
     ) -> None:
         self._path = path
+        self._name = str(path)
         self._key = key
         self._on_event = on_event
         self._turn = threading.Lock()
@@ -95,7 +96,7 @@ class Audit:
             return STARTED
         ours = os.fstat(self._fd)
         try:
-            named = self._path.lstat()
+            named = os.lstat(self._name)
         except FileNotFoundError:
             return MOVED
         if (ours.st_dev, ours.st_ino) != (named.st_dev, named.st_ino):

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 
 import anyio
 
@@ -84,13 +85,17 @@ class Origin:
             raise ValueError("a path starts with a slash")
         return f"{self}{path}"
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """Host and port as the `Host` header has them (RFC 9110 §7.2)."""
         return self.host if self.port == _DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return f"{self.scheme}://{self.authority}"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 def split_url(url: str) -> tuple[Origin, str]:

@@ -45,7 +45,10 @@ def encode_reserved_path(text: str) -> str:
 
 def scalar(value: object) -> str:
     """Return `value` as text: JSON's spelling for what is not text already."""
-    return value if isinstance(value, str) else dumps(value)
+    if isinstance(value, str):
+        return value
+    # A whole number is written alike everywhere, and an encoder costs more than all the rest.
+    return str(value) if type(value) is int else dumps(value)
 
 
 def dumps(value: object) -> str:

@@ -14,7 +14,7 @@ from ..elicitation import NeedsApproval, NeedsAuthorization, NeedsGrant
 from ..kernels import Caller
 from . import decide
 from .grant import Grant
-from .limits import exceeded
+from .limits import NO_LIMITS, exceeded
 from .policy import Policy
 from .preview import preview
 from .reading import access_of, may_be_another
@@ -70,8 +70,9 @@ class Access:
         what nobody may ask for ("endpoint_denied").
         """
         use = judged(profile, use)
-        connection, grant = self._found(caller, profile, use)
-        self._check_limits(caller, profile, use, connection, grant)
+        wanted = _wanted(profile, use)
+        connection, grant = self._found(caller, profile, use, wanted)
+        self._check_limits(caller, profile, use, wanted, connection, grant)
         if use.access == "write" and not grant.may_write(use.tool):
             self._spend_approval(caller, profile, use, connection)
         if grant.limits.per_hour:
@@ -83,7 +84,7 @@ class Access:
 
         For who wants to ask beforehand: every request passes `connection` all the same.
         """
-        self._found(caller, profile, use)
+        self._found(caller, profile, use, _wanted(profile, use))
 
     def sign_in(
         self, caller: Caller, profile: Profile, use: Use, scopes: Iterable[str], why: str
@@ -106,7 +107,9 @@ class Access:
             caller, profile, use, scopes, f"the permission is missing: {words}", words
         )
 
-    def _found(self, caller: Caller, profile: Profile, use: Use) -> tuple[Connection, Grant]:
+    def _found(
+        self, caller: Caller, profile: Profile, use: Use, wanted: decide.Wanted
+    ) -> tuple[Connection, Grant]:
         if not profile.visible_to(caller.principal):
             raise ValetError("unknown_provider", provider=profile.name)
         enough = self._policy.usable(caller)
@@ -114,7 +117,7 @@ class Access:
             caller,
             self._connections.find(caller.principal, profile.name),
             enough,
-            _wanted(profile, use),
+            wanted,
             self._clock(),
         )
         match decision:
@@ -132,11 +135,19 @@ class Access:
                 assert_never(decision)
 
     def _check_limits(
-        self, caller: Caller, profile: Profile, use: Use, connection: Connection, grant: Grant
+        self,
+        caller: Caller,
+        profile: Profile,
+        use: Use,
+        wanted: decide.Wanted,
+        connection: Connection,
+        grant: Grant,
     ) -> None:
+        if grant.limits == NO_LIMITS:
+            return
         request = use.request
         # What the connection is used for: the narrowest set that it holds.
-        scopes = _wanted(profile, use).satisfied_by(connection.scopes) or frozenset()
+        scopes = wanted.satisfied_by(connection.scopes) or frozenset()
         what = exceeded(grant.limits, request.method, request.origin, request.target, scopes)
         most = grant.limits.per_hour
         if not what and most and self._policy.rates.within_hour(grant.id) >= most:

@@ -94,7 +94,7 @@ def decide(
         connection
         for connection in connections
         if connection.principal == caller.principal
-        and wanted.origin in {str(allowed) for allowed in connection.origins}
+        and wanted.origin in map(str, connection.origins)
     ]
     active = sorted(
         (connection for connection in own if connection.status == "active"),

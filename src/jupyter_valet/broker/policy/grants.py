@@ -39,8 +39,11 @@ class Grants:
     def of(self, caller: Caller) -> list[Grant]:
         """Return the grants of the caller's notebook, and of this run of its kernel."""
         self._refresh()
-        run = [g for g in self._runs.values() if g.subject == Subject.run_of(caller)]
-        return [*run, *self._by_subject.get(Subject.of(caller), ())]
+        stored = self._by_subject.get(Subject.of(caller), [])
+        if not self._runs:
+            return list(stored)
+        run = Subject.run_of(caller)
+        return [*(g for g in self._runs.values() if g.subject == run), *stored]
 
     def of_connection(self, principal: str, connection: str) -> list[Grant]:
         """Return every grant of the person for one connection."""

@@ -66,6 +66,9 @@ class Limits:
         return cls(**lists, per_hour=meta["per_hour"])
 
 
+NO_LIMITS = Limits()
+
+
 def exceeded(
     limits: Limits, method: str, origin: Origin, target: str, scopes: frozenset[str]
 ) -> str:
