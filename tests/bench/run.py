@@ -13,7 +13,17 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHES = ["notebook", "server", "calls", "documents", "search", "egress", "flow", "sandbox"]
+BENCHES = [
+    "notebook",
+    "server",
+    "calls",
+    "documents",
+    "search",
+    "egress",
+    "flow",
+    "vault",
+    "sandbox",
+]
 
 
 def main() -> int:
