@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -20,12 +21,16 @@ pytestmark = [
 SUBJECTS = (("landlock", ""), ("landlock", OTHER), ("bubblewrap", ""))
 
 NOTEBOOKS = """
-import asyncio, nbclient, nbformat
-async def run(code):
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    client = nbclient.NotebookClient(book, kernel_name="python3", startup_timeout=40)
-    done = await client.async_execute()
-    return done.cells[0].outputs[0]["text"].strip()
+import asyncio, nbclient, nbformat, os, pathlib
+def book(n):
+    # By a file: what a kernel prints early may be lost under load, with or without a sandbox.
+    code = f"open('ran{n}', 'w').write('{n}')"
+    pathlib.Path(f"ran{n}").unlink(missing_ok=True)
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+async def run(n):
+    client = nbclient.NotebookClient(book(n), kernel_name="python3", startup_timeout=40)
+    await client.async_execute()
+    return pathlib.Path(f"ran{n}").read_text()
 """
 
 
@@ -43,7 +48,7 @@ def walled(request: pytest.FixtureRequest) -> Iterator[Kernel]:
 
 def test_notebooks_run_one_after_the_other(walled: Kernel) -> None:
     """Each has a kernel with five ports; those of the last one may be in TIME_WAIT for a minute."""
-    out = walled.does("for n in range(4): print('ran', await run(f'print({n})'))")
+    out = walled.does("for n in range(4): print('ran', await run(n))")
     assert [line for line in out.splitlines() if line.startswith("ran")] == [
         f"ran {n}" for n in range(4)
     ]
@@ -53,7 +58,7 @@ def test_notebooks_run_beside_each_other(walled: Kernel) -> None:
     """And beside what else listens: twenty of a person's own."""
     out = walled.does(
         "own = [socket.create_server(('127.0.0.1', 0)) for _ in range(20)]\n"
-        "print('ran', *await asyncio.gather(*(run(f'print({n})') for n in range(4))))\n"
+        "print('ran', *await asyncio.gather(*(run(n) for n in range(4))))\n"
         "for one in own: one.close()"
     )
     assert "ran 0 1 2 3" in out
@@ -64,15 +69,13 @@ def test_papermill_runs_two_notebooks_at_once(walled: Kernel) -> None:
     code = (
         "import subprocess, sys\n"
         "def start(n):\n"
-        "    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f'print({n})')])\n"
-        "    nbformat.write(book, f'in{n}.ipynb')\n"
+        "    nbformat.write(book(n), f'in{n}.ipynb')\n"
         "    words = ['--no-progress-bar', '-k', 'python3', f'in{n}.ipynb', f'out{n}.ipynb']\n"
         "    return subprocess.Popen([sys.executable, '-m', 'papermill', *words], stderr=-3)\n"
         "print([one.wait(60) for one in [start(n) for n in range(2)]])\n"
-        "books = [nbformat.read(f'out{n}.ipynb', 4) for n in range(2)]\n"
-        "print([book.cells[-1].outputs[-1].text for book in books])"
+        "print(*(pathlib.Path(f'ran{n}').read_text() for n in range(2)))"
     )
-    assert walled.does(code) == "[0, 0]\n['0\\n', '1\\n']"
+    assert walled.does(code) == "[0, 0]\n0 1"
 
 
 def test_as_many_ports_as_a_scheduler_wants(walled: Kernel) -> None:
@@ -123,6 +126,19 @@ def test_a_number_that_is_taken_is_taken(walled: Kernel) -> None:
     )
     name = "('127.0.0.1', 50123)"
     assert walled.does(code) == f"{name}\nEADDRINUSE\n{name}\n{name}"
+
+
+def test_a_number_that_is_taken_outside_is_not_told(walled: Kernel) -> None:
+    """The broker may be there, or a database: what is told would hide it."""
+    ask = "one = socket.create_server(('127.0.0.1', 0)); print(one.getsockname()[1]); one.close()"
+    following = int(walled.does(ask)) + 1
+    with socket.create_server(("127.0.0.1", following)):
+        told = int(walled.does(ask))
+        assert told != following
+        if walled.wall != "bubblewrap":  # type: ignore[attr-defined]
+            assert told == following + 1
+            connect = f"socket.create_connection(('127.0.0.1', {following}), 5).close()"
+            walled.does(connect)
 
 
 def test_sockets_are_told_their_names(walled: Kernel) -> None:
@@ -182,8 +198,11 @@ def test_what_listens_is_where_no_browser_goes(walled: Kernel) -> None:
         assert int(port) in LOCAL_PORTS
         places += [(address, told), ("127.0.0.1", int(port))]
     for place in places:
-        with pytest.raises(ConnectionRefusedError):
+        # Another program of this machine may be there.
+        with contextlib.suppress(OSError):
             socket.create_connection(place, 5).close()
+    came = walled.run("server.settimeout(0.5); server.accept()")
+    assert came.error == "TimeoutError"
     walled.does("server.close()")
 
 
@@ -195,7 +214,7 @@ def test_a_parallel_job_and_the_debugger_beside_a_notebook(walled: Kernel) -> No
     out = walled.does(
         "import joblib, math\n"
         "print(joblib.Parallel(n_jobs=2)(joblib.delayed(math.sqrt)(n) for n in (4, 9)))\n"
-        "print('ran', await run('print(5)'))"
+        "print('ran', await run(5))"
     )
     assert "[2.0, 3.0]" in out
     assert "ran 5" in out

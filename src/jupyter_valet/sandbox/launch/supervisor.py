@@ -25,7 +25,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import addresses, system
@@ -163,8 +163,8 @@ def _bind(listener: int, call: Call, fd: int, rules: Rules) -> int:
     address = _address_of(call)
     _still_waiting(listener, call)
     candidates = addresses.to_bind(address, rules.loopback)
-    with _strictly(fd) if addresses.asks_for_any(address) else contextlib.nullcontext():
-        error = _bind_first(fd, address, candidates, rules.loopback)
+    bind = _bind_unshared if addresses.asks_for_any(address) else _bind_first
+    error = bind(fd, address, candidates, rules.loopback)
     return errno.EADDRNOTAVAIL if error == errno.EINVAL else error
 
 
@@ -182,18 +182,27 @@ def _bind_first(
     return error
 
 
-@contextlib.contextmanager
-def _strictly(fd: int) -> Iterator[None]:
-    """Share no port meanwhile: Linux itself chooses none that anybody has, or has just had."""
+def _bind_unshared(
+    fd: int, address: bytes, candidates: Iterable[Candidate], loopback: Loopback
+) -> int:
+    """Bind to the first that nobody has, or has just had, as Linux does when it is to choose."""
+    free = (candidate for candidate in candidates if not _is_heard_outside(candidate.number))
     with socket.socket(fileno=os.dup(fd)) as ours:
         shared = {name: ours.getsockopt(socket.SOL_SOCKET, name) for name in _SHARING}
         try:
             for name in _SHARING:
                 ours.setsockopt(socket.SOL_SOCKET, name, 0)
-            yield
+            return _bind_first(fd, address, free, loopback)
         finally:
             for name, value in shared.items():
                 ours.setsockopt(socket.SOL_SOCKET, name, value)
+
+
+def _is_heard_outside(number: int) -> bool:
+    """Tell whether a program outside listens at a number, which would hide it: the broker does."""
+    with socket.socket() as visitor:
+        visitor.settimeout(0.1)
+        return visitor.connect_ex(("127.0.0.1", number)) != errno.ECONNREFUSED
 
 
 def _listen(listener: int, call: Call, fd: int, rules: Rules) -> int:
@@ -215,9 +224,7 @@ def _bound(fd: int, loopback: Loopback) -> int:
         return 0
     if port:
         return errno.EACCES
-    candidates = addresses.any_free(family, loopback)
-    with _strictly(fd):
-        return _bind_first(fd, b"", candidates, loopback)
+    return _bind_unshared(fd, b"", addresses.any_free(family, loopback), loopback)
 
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
