@@ -28,7 +28,7 @@ def tls_proxy(folder: Path, name: str, target: str, port: int) -> Iterator[str]:
 
     It keeps `Host`, as Jupyter's documentation wants it, and adds the usual `X-Forwarded-*`.
     """
-    command = [sys.executable, __file__, str(_certificate(folder, name)), target, str(port)]
+    command = [sys.executable, __file__, str(certificate(folder, name)), target, str(port)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
     assert process.stdout
@@ -113,7 +113,7 @@ async def _pump(source: WebSocket, sink: WebSocket) -> None:
             await sink.send_bytes(message.data)
 
 
-def _certificate(folder: Path, name: str) -> Path:
+def certificate(folder: Path, name: str) -> Path:
     """Write a self-signed certificate with its key; return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

@@ -13,15 +13,17 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from oauth_harness import free_port, npm_folder
+from oauth_harness import REPOSITORY, free_port, npm_folder
 
 PASSWORD = "of-everybody-in-the-tests"
+SHIPPED = REPOSITORY / "jupyter_config"
+"""Stands for what the wheel puts into `etc/jupyter`."""
 
 _CONFIG = """
 import os
@@ -63,13 +65,13 @@ c.Spawner.pre_spawn_hook = lambda spawner: os.makedirs(
     os.path.join(told["home"], "people", spawner.user.name, "work"), exist_ok=True)
 """
 
-_SERVER_CONFIG = """
+PLAIN = """
 c.ServerApp.jpserver_extensions = {
     "jupyter_valet": True, "jupyterlab": False, "jupyter_lsp": False, "notebook": False,
     "notebook_shim": False, "jupyter_server_terminals": False, "jupyter_server_proxy": False,
 }
-c.ValetExtension.key_source = "file"
 """
+"""Servers without a front end: they start in half the time."""
 
 
 @dataclass
@@ -186,19 +188,20 @@ class Hub:
 def jupyterhub(
     home: Path,
     *,
-    server_config: str = "",
-    environ: Mapping[str, str] | None = None,
+    server_config: str = PLAIN,
+    hub_config: str = "",
     certificate: Path | None = None,
 ) -> Iterator[Hub]:
     """Run a Hub until the block ends, and all that it started with it.
 
-    `server_config` is what an administrator puts into every server's configuration.
-    `certificate` makes its proxy speak https.
+    `server_config` is what an administrator puts into every server's configuration, `hub_config`
+    into the Hub's own. `certificate`, with its key, makes the proxy speak https.
     """
     config = home / "etc"
     config.mkdir(parents=True)
     (home / "people").mkdir()
-    (config / "jupyter_server_config.py").write_text(_SERVER_CONFIG + server_config)
+    server_config = "c.ValetExtension.key_source = 'file'\n" + server_config
+    (config / "jupyter_server_config.py").write_text(server_config)
     modules = npm_folder() / "node_modules"
     scheme = "https" if certificate else "http"
     hub = Hub(
@@ -221,9 +224,9 @@ def jupyterhub(
             str(modules / "configurable-http-proxy/bin/configurable-http-proxy"),
         ],
         "server": [sys.executable, "-I", "-m", "jupyterhub.singleuser"],
-        "environment": {"JUPYTER_CONFIG_PATH": str(config), **(environ or {})},
+        "environment": {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(config), str(SHIPPED)])},
     }
-    (home / "jupyterhub_config.py").write_text(_CONFIG.format(told=told))
+    (home / "jupyterhub_config.py").write_text(_CONFIG.format(told=told) + hub_config)
     hub.client()
     with (home / "hub.log").open("wb") as log:
         process = subprocess.Popen(

@@ -18,7 +18,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 import pytest
-from hub import Hub, jupyterhub
+from hub import PLAIN, Hub, jupyterhub
 from hub_person import Kernel, Person
 from leaks import in_vault, must_not_leak
 from mcp.client import Client
@@ -54,7 +54,7 @@ def wavering() -> Iterator[Wavering]:
 def hub(tmp_path_factory: pytest.TempPathFactory, wavering: Wavering) -> Iterator[Hub]:
     home = tmp_path_factory.mktemp("hub")
     config = (
-        "c.ValetExtension.demo = True\n"
+        f"{PLAIN}c.ValetExtension.demo = True\n"
         f"c.ValetExtension.providers = {{'wavering': {wavering.profile()!r}}}\n"
     )
     with jupyterhub(home, server_config=config) as running:
@@ -383,6 +383,19 @@ def test_a_token_that_does_not_reach_this_server_is_refused(
     answer = post(hub, hub.token_for(name, scope))
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "not_admitted"
+
+
+def test_who_shows_no_token_learns_where_to_get_one(hub: Hub) -> None:
+    """RS-02: the metadata are below the server's path, since the origin's root is the Hub's."""
+    refused = post(hub, "")
+    assert refused.status_code == 401
+    found = re.search(r'resource_metadata="([^"]+)"', refused.headers["www-authenticate"])
+    assert found
+    metadata = found[1]
+    assert metadata.startswith(f"{hub.url}user/jane/valet/")
+    document = hub.client().get(metadata)
+    assert document.status_code == 200
+    assert document.json()["resource"] == mcp_url(hub)
 
 
 def test_the_login_cookie_opens_no_endpoint(hub: Hub, jane: Person) -> None:
