@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..wire.errors import ValetError
-from . import audit, connections, demo, doctor, keys, lab, lockdown, providers, tokens
+from . import audit, connections, demo, doctor, keys, lab, lockdown, providers, stdio, tokens
 
-_COMMANDS = (demo, lab, lockdown, doctor, connections, providers, tokens, keys, audit)
+_COMMANDS = (demo, lab, lockdown, doctor, connections, providers, tokens, keys, audit, stdio)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -52,6 +52,24 @@ _KINDS = [
         "Use one that holds the scope which the `WWW-Authenticate` header names.",
     ),
     ErrorKind(
+        "no_jupyter",
+        503,
+        "No Jupyter server of yours runs here{wanted}.",
+        "Start one (`jupyter lab`), and try again.",
+    ),
+    ErrorKind(
+        "several_servers",
+        400,
+        "Several Jupyter servers of yours run here: {urls}.",
+        "Say which one with --server URL.",
+    ),
+    ErrorKind(
+        "no_token",
+        401,
+        "The server at {url} has a password and no token.",
+        "Make an API key on its page `valet/connections` and set JUPYTER_VALET_KEY to it.",
+    ),
+    ErrorKind(
         "capability_elsewhere",
         403,
         "This capability belongs to another kernel, or to a program that its kernel did not start.",

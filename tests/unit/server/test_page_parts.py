@@ -11,6 +11,7 @@ import pytest
 from jupyter_valet.server.pages import binding, headers, words
 from jupyter_valet.server.pages.held import Held
 from jupyter_valet.server.pages.render import TEMPLATES, render
+from jupyter_valet.wire.control import PageFacts
 from jupyter_valet.wire.views import TransactionState
 
 
@@ -86,12 +87,33 @@ def test_strangers_cannot_fill_the_memory() -> None:
     assert [held.take(str(number)) for number in range(10)] == [None] * 7 + [7, 8, 9]
 
 
-def test_the_consent_page_says_how_far_a_yes_goes() -> None:
-    """BP-03: to read, for this notebook, until it is taken back."""
-    text = " ".join((TEMPLATES / "consent.html").read_text(encoding="utf-8").split())
-    assert "may read with this account" in text
+@pytest.mark.parametrize(
+    ("asker", "it", "others"),
+    [
+        ({"notebook": "a.ipynb"}, "the notebook <bdi>a.ipynb</bdi>", "No other notebook"),
+        ({"client": "An IDE"}, "the program <bdi>An IDE</bdi>", "No notebook and no other program"),
+    ],
+)
+def test_the_consent_page_says_how_far_a_yes_goes(
+    asker: dict[str, str], it: str, others: str
+) -> None:
+    """BP-03: to read, for who asks alone, until it is taken back."""
+    known = {
+        "step": "consent",
+        "state": "opened",
+        "expires_at": 0,
+        "redirect_uri": "",
+        "reason": "",
+    }
+    named = dict.fromkeys(
+        ("transaction", "nonce", "provider", "provider_title", "provider_host"), "x"
+    )
+    facts = PageFacts.from_json({"notebook": "", **known, **named, **asker})
+    page = render("consent.html", facts=facts, here="/", origin="http://x/", base="/")
+    text = " ".join(page.split())
+    assert f"{it} may read with this account until you take it back" in text
     assert "each write is shown to you and waits for your word" in text
-    assert "No other notebook may use it before you say so" in text
+    assert f"{others} may use it before you say so" in text
 
 
 def test_the_policy_lets_the_one_style_sheet_in() -> None:
