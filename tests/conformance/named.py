@@ -9,12 +9,23 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 
+_TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 _NAMED = re.compile(r"`(test_\w+\.py::test_\w+)`")
 
 
 def named(text: str) -> list[str]:
     """Return the tests that a page names, as `file.py::test`."""
     return _NAMED.findall(text)
+
+
+@cache
+def places() -> dict[str, Path]:
+    """Return the file of every test, by `file.py::test`; two folders may have one of that name."""
+    return {
+        f"{path.name}::{name}": path
+        for path in TESTS.rglob("test_*.py")
+        for name in _TEST.findall(path.read_text("utf-8"))
+    }
 
 
 @cache

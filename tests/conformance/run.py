@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 
 import official  # noqa: E402
 import rows  # noqa: E402
+from named import places  # noqa: E402
 from outcomes import Outcomes  # noqa: E402
 from packages import REPOSITORY  # noqa: E402
 
@@ -81,8 +82,7 @@ def _tests(summary: dict[str, Any], folder: Path) -> bool:
 
 def _pytest(named: set[str], report: Path) -> tuple[int, Outcomes]:
     report.parent.mkdir(parents=True, exist_ok=True)
-    files = {path.name: path for path in HERE.parent.rglob("test_*.py")}
-    ids = [f"{files[name.partition('::')[0]]}::{name.partition('::')[2]}" for name in sorted(named)]
+    ids = [f"{places()[name]}::{name.partition('::')[2]}" for name in sorted(named)]
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
     command += ["--timeout", "180", f"--junitxml={report}", str(HERE), *ids]
     done = subprocess.run(command, cwd=REPOSITORY, check=False)

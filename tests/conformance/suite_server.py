@@ -45,12 +45,10 @@ from jupyter_valet.wire import capability
 class SuiteHandlers(Handlers):
     """Those of the product, and answers to the tools that ask what the product never asks."""
 
-    async def call_tool(
-        self, exchange: Any, params: CallToolRequestParams
-    ) -> CallToolResult | InputRequiredResult:
+    async def call_tool(self, exchange: Any, params: CallToolRequestParams, told: Any) -> Any:
         if params.name in ASKING:
             return asked(params)
-        return await super().call_tool(exchange, params)
+        return await super().call_tool(exchange, params, told)
 
 
 class SuiteEndpoint(Endpoint):

@@ -33,11 +33,13 @@ def scope(*headers: tuple[str, str], query: str = "", port: int = 9) -> dict[str
 
 HOST = ("Host", "127.0.0.1:9")
 GOOD = ("Authorization", f"Bearer {TOKEN}")
+OWN = ("Origin", "http://127.0.0.1:9")
 
 
 def test_a_kernel_comes_in(kernels: Kernels) -> None:
-    """As whom the server declared it."""
+    """As whom the server declared it; it may say that it asks from where it asks at."""
     assert authenticate(scope(HOST, GOOD), [kernels.find]) == CALLER_OF_TOKEN
+    assert authenticate(scope(HOST, GOOD, OWN), [kernels.find]) == CALLER_OF_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,9 @@ def test_a_kernel_comes_in(kernels: Kernels) -> None:
         ([("Host", "127.0.0.1"), GOOD], "", 421),
         ([("Host", "evil.example:9"), GOOD], "", 421),
         ([("Host", "127.0.0.1:99"), GOOD], "", 421),
-        ([HOST, GOOD, ("Origin", "http://127.0.0.1:9")], "", 403),
+        ([HOST, GOOD, ("Origin", "http://127.0.0.1:99")], "", 403),
+        ([HOST, GOOD, ("Origin", "https://127.0.0.1:9")], "", 403),
+        ([HOST, GOOD, OWN, OWN], "", 403),
         ([HOST, GOOD, ("Origin", "")], "", 403),
         ([HOST, GOOD], f"access_token={TOKEN}", 400),
         ([HOST, GOOD], "x=1&Token=", 400),
