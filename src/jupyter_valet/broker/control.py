@@ -22,6 +22,7 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
+import msgspec
 
 from ..wire.errors import ValetError
 
@@ -164,7 +165,10 @@ class Outbox:
 
 
 def _line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, TypeError):
+        return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def describe(error: BaseException) -> str:

@@ -28,7 +28,7 @@ def patient(sent: list[Any]) -> Patience:
 async def test_a_quick_answer_is_json_with_its_status(sent: list[Any]) -> None:
     """streamable-http: one JSON object."""
     answer = patient(sent)
-    with answer.running():
+    with answer:
         await answer.answer(400, b"{}")
     assert sent[0]["status"] == 400
     assert dict(sent[0]["headers"])[b"content-type"] == b"application/json"
@@ -39,7 +39,7 @@ async def test_a_quick_answer_is_json_with_its_status(sent: list[Any]) -> None:
 async def test_progress_makes_it_a_stream_that_ends_with_the_answer(sent: list[Any]) -> None:
     """streamable-http: notifications first, then the response, then the end."""
     answer = patient(sent)
-    with answer.running():
+    with answer:
         await answer.tell(b"1")
         await answer.answer(200, b"2")
     assert dict(sent[0]["headers"])[b"content-type"] == b"text/event-stream"
@@ -52,7 +52,7 @@ async def test_progress_makes_it_a_stream_that_ends_with_the_answer(sent: list[A
 async def test_nothing_is_told_after_the_answer(sent: list[Any]) -> None:
     """streamable-http: the response ends the stream; a late word would break the connection."""
     answer = patient(sent)
-    with answer.running():
+    with answer:
         await answer.answer(200, b"{}")
         await answer.tell(b"late")
     assert len(sent) == 2
@@ -64,7 +64,8 @@ async def test_silence_is_broken_by_pings_until_the_answer(
     """WHATWG HTML §9.2.6: a comment line keeps a stream alive."""
     monkeypatch.setattr(patience, "PING_SECONDS", 0.02)
     answer = patient(sent)
-    with answer.running():
+    with answer:
+        answer.begin()
         async with asyncio.timeout(5):
             while len(sent) < 3:  # noqa: ASYNC110 - a test may look
                 await asyncio.sleep(0.01)

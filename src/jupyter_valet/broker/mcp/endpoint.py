@@ -37,8 +37,9 @@ from .authentication import Authenticator, admit, authenticate
 from .changes import Changes
 from .elicit import HOLD, Asking
 from .exchange import of_sdk
+from .familiar import Familiar
 from .handlers import Handlers
-from .inbound import is_single, read
+from .inbound import is_single
 from .instructions import instructions
 from .presence import PRESENCE, Presence, Watched
 from .results import success
@@ -109,6 +110,7 @@ class Endpoint:
         self._kernels = kernels
         self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._handlers = Handlers(asking)
+        self._familiar = Familiar()
         self._changes = Changes(calls.catalogue)
         sealing = boundary(vault)
         server = self._server(calls, sealing)
@@ -167,7 +169,9 @@ class Endpoint:
         presence = Watched(arrived.replay)
         inbound = None
         if arrived.body is not None:
-            inbound = read(scope, arrived.body, lambda name: self._handlers.schema(caller, name))
+            inbound = self._familiar.read(
+                scope, arrived.body, lambda name: self._handlers.schema(caller, name)
+            )
         if inbound is None:
             await self._by_sdk(caller, scope, presence, send)
         else:

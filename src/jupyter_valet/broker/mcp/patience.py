@@ -7,9 +7,8 @@ life, a client or something between would give up a call that waits for a slow u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Self
 
 from ...wire.held import LONGEST, PATIENCE
 
@@ -36,16 +35,16 @@ class Patience:
         self._streaming = False
         self._pings: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Be patient while the block runs."""
-        timer = asyncio.get_running_loop().call_later(PING_SECONDS, self._lose)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if self._pings is not None:
-                self._pings.cancel()
+    def begin(self) -> None:
+        """Send pings from now on, if there is nothing else to send."""
+        self._pings = asyncio.create_task(self._ping())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._pings is not None:
+            self._pings.cancel()
 
     async def tell(self, message: bytes) -> None:
         """Send a notification ahead of the answer."""
@@ -65,16 +64,13 @@ class Patience:
                 await self._start(status, headers)
             await self._send({"type": "http.response.body", "body": body})
 
-    def _lose(self) -> None:
-        self._pings = asyncio.create_task(self._ping())
-
     async def _ping(self) -> None:
         while True:
+            await asyncio.sleep(PING_SECONDS)
             async with self._turn:
                 if self._answered:
                     return
                 await self._stream(b": ping\r\n\r\n")
-            await asyncio.sleep(PING_SECONDS)
 
     async def _stream(self, data: bytes) -> None:
         if not self._streaming:

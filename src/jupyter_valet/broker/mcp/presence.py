@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import anyio
-
 PRESENCE = "jupyter_valet.presence"
 """Where the ASGI scope holds the request's `Presence`."""
 
@@ -51,6 +49,7 @@ class Watched(Presence):
     def __init__(self, receive: Receive) -> None:
         super().__init__(receive)
         self._watch: asyncio.Task[None] | None = None
+        self._cancelled = False
 
     def check(self) -> None:
         """Raise `Gone` when the client has disconnected, as far as the event loop knows."""
@@ -58,17 +57,27 @@ class Watched(Presence):
             self._look()
         super().check()
 
-    async def watching(self, answer: Awaitable[None]) -> None:
-        """Await `answer`, which does not receive, and cancel it when the client goes (PS-06)."""
-        with anyio.CancelScope() as scope:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(AT_ONCE, self._begin_to_watch, scope)
-            try:
-                await answer
-            finally:
-                timer.cancel()
-                if self._watch is not None:
-                    self._watch.cancel()
+    async def watching(
+        self, answer: Awaitable[None], on_wait: Callable[[], None] = lambda: None
+    ) -> None:
+        """Await `answer`, which does not receive, and cancel it when the client goes (PS-06).
+
+        `on_wait` is called once it turns out that the answer is not there at once.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(AT_ONCE, self._wait, task, on_wait)
+        try:
+            await answer
+        except asyncio.CancelledError:
+            # As in `asyncio.timeout`: only what was cancelled here, and by nobody else, ends here.
+            if not self._cancelled or task.uncancel() > 0:
+                raise
+        finally:
+            timer.cancel()
+            if self._watch is not None:
+                self._watch.cancel()
 
     def _look(self) -> None:
         """Take one step of receiving: that of a client that has gone returns, any other waits."""
@@ -77,10 +86,12 @@ class Watched(Presence):
             receiving.send(None)
         receiving.close()
 
-    def _begin_to_watch(self, scope: anyio.CancelScope) -> None:
-        self._watch = asyncio.create_task(self._cancel_when_gone(scope))
+    def _wait(self, task: asyncio.Task[Any], on_wait: Callable[[], None]) -> None:
+        self._watch = asyncio.create_task(self._cancel_when_gone(task))
+        on_wait()
 
-    async def _cancel_when_gone(self, scope: anyio.CancelScope) -> None:
+    async def _cancel_when_gone(self, task: asyncio.Task[Any]) -> None:
         while not self._gone:
             await self.receive()
-        scope.cancel()
+        self._cancelled = True
+        task.cancel()

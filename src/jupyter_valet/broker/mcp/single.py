@@ -56,11 +56,9 @@ class Singles:
 
     async def serve(self, inbound: Inbound, caller: Caller, presence: Watched, send: Send) -> None:
         """Answer `inbound`; the call is cancelled when the client goes (PS-06)."""
-        patience = Patience(send)
-        with patience.running():
-            await presence.watching(
-                self._answer(inbound, _Single(inbound, caller, presence, patience))
-            )
+        with Patience(send) as patience:
+            single = _Single(inbound, caller, presence, patience)
+            await presence.watching(self._answer(inbound, single), patience.begin)
 
     async def _answer(self, inbound: Inbound, single: _Single) -> None:
         try:
