@@ -100,8 +100,10 @@ class Rows(abc.ABC):
 
     def record(self, kind: str, record_id: str) -> RecordRow:
         """Return one record that is known to be there."""
-        [row] = self._run(self._texts.record, (*self._vault, kind, record_id))
-        return RecordRow(*typed(row, (str, str, int, int, float, str, bytes)))
+        rows = self._run(self._texts.record, (*self._vault, kind, record_id))
+        if not rows:
+            raise VaultDamaged("a record of it went missing")
+        return RecordRow(*typed(rows[0], (str, str, int, int, float, str, bytes)))
 
     def put_record(self, row: RecordRow) -> None:
         """Store a record in the place of an earlier one."""

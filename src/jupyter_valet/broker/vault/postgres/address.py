@@ -26,12 +26,12 @@ _OURS: dict[str, Any] = {
     # A standby answers with the past: what was revoked would be there again.
     "target_session_attrs": "read-write",
     "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
     "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
+    "tcp_user_timeout": 10_000,
 }
-"""A connection that is dead is known to be within half a minute, on both sides."""
+"""A connection to a machine that fell silent is known to be dead in some ten seconds."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from ....wire.errors import ValetError
 from ...secret import Secret
 from ..errors import VaultUnsure, VaultUnwritable
 from ..rows import Row, Value
@@ -25,11 +26,18 @@ SET lock_timeout = '10s';
 SET statement_timeout = '30s';
 SET idle_in_transaction_session_timeout = '60s';
 SET idle_session_timeout = 0;
+SET tcp_keepalives_idle = 5;
+SET tcp_keepalives_interval = 2;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = 10000;
 SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') <> 'remote_apply';
 """
-"""A commit is durable when it is answered, whatever the database's own default; and a broker that
-was stopped in the middle keeps others out for a minute at most."""
+"""A commit is durable when it is answered, whatever the database's own default. A broker that was
+stopped in the middle keeps others out for a minute at most, one whose machine fell silent for some
+ten seconds."""
+_OLDEST = 140000
+"""PostgreSQL 14: the first with all of these settings."""
 
 _WAIT_SECONDS = 3.0
 _SILENCE_SECONDS = 1.0
@@ -57,7 +65,7 @@ class Database:
         self._pool = ConnectionPool(
             kwargs={**how, "autocommit": True},
             min_size=1,
-            max_size=most,
+            max_size=max(most, 2),  # while a vault is verified, its ring may be asked for
             timeout=_WAIT_SECONDS,
             # Its pauses double until then; who asks after that makes it try again at once.
             reconnect_timeout=_WAIT_SECONDS,
@@ -148,6 +156,8 @@ def _check(connection: Connection) -> None:
 
 
 def _configure(connection: Connection) -> None:
+    if connection.info.server_version < _OLDEST:
+        raise ValetError("database_refused", what="it must be PostgreSQL 14 or newer")
     connection.execute(_SETTINGS.encode())
 
 
