@@ -37,12 +37,19 @@ class Refusal:
         challenge = _bearer(error="insufficient_scope", scope=scope, resource_metadata=metadata)
         return cls(403, challenge, "scope_required")
 
+    @classmethod
+    def of_outage(cls) -> Self:
+        """Refuse for now: a client must not throw a token away that may be good."""
+        return cls(503, code="issuer_unreachable")
+
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Response headers, with the challenge."""
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
         if self.challenge:
             headers.append((b"www-authenticate", self.challenge.encode()))
+        if self.status == 503:
+            headers.append((b"retry-after", b"5"))
         return headers
 
     @property

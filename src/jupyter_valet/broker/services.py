@@ -22,6 +22,7 @@ from .calls import Calls
 from .catalogue import Catalogue
 from .client import PREFIX, Client
 from .clients import ClientKeys, Clients, Door, Ending, JupyterTokens, UnderWay
+from .clients.issuers import IssuerTokens, read
 from .clients.reception import Reception
 from .clients.scopes import FINDING
 from .connections import Connections, Probes
@@ -156,7 +157,8 @@ async def build(
     endpoint = Endpoint(calls, transactions, kernels, vault, known)
     ending = Ending(policy.grants, transactions)
     keys = ClientKeys(vault, audit, ending)
-    clients = Clients([JupyterTokens(), keys])
+    issuers = IssuerTokens(read(start.mcp_issuers), start.person)
+    clients = Clients([JupyterTokens(), keys, issuers])
     under_way = UnderWay(clients.caller, vault.data_version)
     ending.on_end(under_way.end)
     ending.on_end(policy.approvals.end_kernel)
@@ -245,6 +247,7 @@ async def build(
                 await additions.close()
     finally:
         await consent.close()
+        await issuers.close()
         await egress.close()
         await connections.close()
         await oauth.close()

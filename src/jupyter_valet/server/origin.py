@@ -98,6 +98,10 @@ class Origins:
         """Return the origin for the cards of a kernel that this request started."""
         return self._with_base(self._fixed or of_request(headers, protocol, host) or self.learned)
 
+    def fixed(self) -> str:
+        """Return the origin that configuration or JupyterHub fixes; empty when neither does."""
+        return self._with_base(self._fixed) if self._fixed else ""
+
     def guess(self) -> str:
         """Return the best origin known without any request."""
         return self._with_base(self._fixed or self.learned)

@@ -14,7 +14,7 @@ from jupyter_server.serverapp import ServerApp
 from ..wire import clients
 from ..wire.control import StartParams
 from ..wire.errors import ValetError
-from . import hub, process
+from . import hub, identity, process
 from .demo_provider import DemoProvider
 from .events import Events
 from .kernels import Kernels
@@ -51,6 +51,7 @@ class Services:
     def __init__(self, server: ServerApp, settings: Settings, log: process.Log) -> None:
         assert server.event_logger is not None
         self.settings = settings
+        self._identity = server.identity_provider
         self._log = log
         self.origins = Origins(
             base_url=server.base_url,
@@ -96,6 +97,7 @@ class Services:
             apis=dict(self.settings.apis),
             mcp_servers=dict(self.settings.mcp_servers),
             mcp_issuers=dict(self.settings.mcp_issuers),
+            person=identity.kernel_principal(self._identity, None, os.environ) or "",
             demo_issuer=await self._demo_issuer(),
             egress_limits=dict(self.settings.egress_limits),
             wanted_level=self.settings.wanted_level,

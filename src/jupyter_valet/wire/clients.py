@@ -76,6 +76,9 @@ class Arrival(_View):
     principal: str = ""
     """Whom the server's identity provider knows by the token; empty: it was not asked, or knew
     nobody."""
+    audience: str = ""
+    """The endpoint's URI where configuration or JupyterHub fixes it; empty: only the client's own
+    `Host` says so, which it may choose to fit a token of another server."""
     token: str = ""
     """The bearer token, unread, when it is for the broker to judge."""
 

@@ -100,6 +100,8 @@ class StartParams(_View):
     """MCP servers whose tools are listed beside ours, by name, in the form of docs/upstream.md."""
     mcp_issuers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Issuers whose tokens open the MCP endpoint, in the form of docs/mcp-authorization.md."""
+    person: str = ""
+    """The principal whom the server belongs to; empty: to several."""
     demo_issuer: str = ""
     """Issuer URL of the embedded demo provider, when it runs."""
     egress_limits: dict[str, Any] = field(default_factory=dict)

@@ -46,6 +46,12 @@ _KINDS = [
         "Use one of your own server, or ask who runs this one for access.",
     ),
     ErrorKind(
+        "issuer_unreachable",
+        503,
+        "The issuer of this token does not answer, so nobody can tell whether it is good.",
+        "Try again in a minute.",
+    ),
+    ErrorKind(
         "scope_required",
         403,
         "This token is not for that tool.",

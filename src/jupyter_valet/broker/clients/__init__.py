@@ -6,7 +6,7 @@ and nothing of it is ever sent to one.
 
 from __future__ import annotations
 
-from .authenticator import Authenticator, Proven, Refused
+from .authenticator import Authenticator, Proven, Refused, Unreachable
 from .clients import Clients
 from .door import Door
 from .ending import Ending
@@ -24,5 +24,6 @@ __all__ = [
     "Proven",
     "Refused",
     "UnderWay",
+    "Unreachable",
     "Visit",
 ]

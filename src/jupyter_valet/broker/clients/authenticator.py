@@ -21,6 +21,10 @@ class Refused(Exception):
     """A credential of this kind, and not a good one: for whom, until when, or not at all."""
 
 
+class Unreachable(Exception):
+    """Who could tell whether it is good does not answer: not the client's fault, and not a yes."""
+
+
 class Authenticator(Protocol):
     """Judges one kind of credential."""
 
@@ -28,4 +32,7 @@ class Authenticator(Protocol):
         """Tell by its form whether what the client shows is of this kind."""
 
     async def prove(self, arrival: Arrival) -> Proven:
-        """Return who it is. Raises `Refused`, and nothing about why leaves the broker."""
+        """Return who it is.
+
+        Raises `Refused`, and nothing about why leaves the broker; `Unreachable`.
+        """

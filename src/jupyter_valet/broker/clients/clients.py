@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ...wire.clients import Arrival
 from ..kernels import Caller
 from ..refusal import Refusal
-from .authenticator import Authenticator, Proven, Refused
+from .authenticator import Authenticator, Proven, Refused, Unreachable
 from .scopes import INITIAL
 
 
@@ -29,6 +29,8 @@ class Clients:
             if authenticator.knows(arrival):
                 try:
                     return self._caller(arrival, await authenticator.prove(arrival))
+                except Unreachable:
+                    return Refusal.of_outage()
                 except Refused:
                     break
         return Refusal.of_bad_token(arrival.metadata, INITIAL)

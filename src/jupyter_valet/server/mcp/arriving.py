@@ -6,6 +6,8 @@ own, whoever asked it to, and what is in a URL ends up in logs (RS-11).
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -35,6 +37,17 @@ class Shown:
         """Whether the server's identity provider is to be asked: not for tokens of our own."""
         ours = (KEY_PREFIX, ACCESS_PREFIX, capability.PREFIX)
         return self.scheme in ("bearer", "token") and not self.token.startswith(ours)
+
+
+def said_issuer(token: str) -> str:
+    """Return whose a JWT says that it is; empty for all else. Nothing is believed because of it."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return ""
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    return issuer if isinstance(issuer, str) else ""
 
 
 class Malformed(ValueError):

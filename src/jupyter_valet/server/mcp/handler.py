@@ -18,7 +18,7 @@ from ...wire.clients import MAX_BODY, PAGE_MCP, Arrival
 from ...wire.errors import ValetError
 from .. import identity
 from . import addresses
-from .arriving import Malformed, forget_cookies, origin_allowed, shown
+from .arriving import Malformed, forget_cookies, origin_allowed, said_issuer, shown
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -134,15 +134,21 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         """Return what the broker is told of this request."""
         origins, request = self.valet.origins, self.request
         here = origins.for_page(request.protocol, request.host)
-        principal = await self._person() if self._shown.may_be_jupyters else ""
+        principal = await self._person() if self._may_be_jupyters() else ""
         token = "" if principal or not self._shown.is_bearer else self._shown.token
         return Arrival(
             origin=origins.guess(),
             resource=here + PAGE_MCP,
             metadata=addresses.metadata(here),
+            audience=fixed + PAGE_MCP if (fixed := origins.fixed()) else "",
             principal=principal,
             token=token,
         )
+
+    def _may_be_jupyters(self) -> bool:
+        """Tell whether the identity provider is to be shown the token: not another issuer's."""
+        issuers = self.valet.settings.mcp_issuers
+        return self._shown.may_be_jupyters and said_issuer(self._shown.token) not in issuers
 
     async def _person(self) -> str:
         """Return whom the server's identity provider knows by the token alone; empty: nobody.
