@@ -13,7 +13,7 @@ import pytest
 from token_issuer import CLIENT_ID, CLIENT_SECRET, TokenIssuer, new_key
 
 from jupyter_valet.broker.clients import Clients
-from jupyter_valet.broker.clients.issuers import IssuerTokens, keys, read
+from jupyter_valet.broker.clients.issuers import IssuerTokens, introspection, keys, read
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.refusal import Refusal
 from jupyter_valet.wire.clients import Arrival
@@ -347,6 +347,21 @@ async def test_an_opaque_token_is_looked_up_at_its_issuer(
         for token in ("for-others", "for-anybody", "others", "unknown"):
             assert not await judge.lets_in(token)
     assert issuer.looked_up.count("opaque-1") == 1, "believed for a moment"
+
+
+async def test_a_token_that_its_issuer_ends_is_refused_once_it_is_asked_again(
+    issuer: TokenIssuer, looked_up: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.active["opaque-1"] = issuer.claims()
+    async with Judge(issuer, **looked_up) as judge:
+        assert await judge.lets_in("opaque-1")
+        issuer.active.clear()
+        assert await judge.lets_in("opaque-1"), "believed for half a minute"
+        monkeypatch.setattr(introspection, "GOOD_SECONDS", 0.0)
+        issuer.active["opaque-2"] = issuer.claims()
+        assert await judge.lets_in("opaque-2")
+        issuer.active.clear()
+        assert not await judge.lets_in("opaque-2")
 
 
 async def test_what_is_not_the_issuer_s_to_see_is_not_shown_to_it(
