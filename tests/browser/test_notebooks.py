@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from jlab import REPOSITORY, TOKEN, Jupyter, Notebook, jupyter
+from jlab import REPOSITORY, Jupyter, Notebook, jupyter
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from signing_in import (
     TIMEOUT,
@@ -115,19 +115,12 @@ def _use_the_open_api(notebook: Notebook, index: int) -> None:
         _press(tab, "#approve")
 
 
-def _answer_what_waits(notebook: Notebook, index: int) -> None:
-    """Go to the page whose address the answer names, and approve what an agent wants to send."""
-    notebook.wait_done(index)
-    address = re.search(r"http://\S+/valet/connections", notebook.text(index))
-    assert address
-    tab = notebook.page.context.new_page()
-    tab.goto(f"{address[0]}?token={TOKEN}")
-    _shoot(tab, "connections")
-    tab.locator("#waiting a").first.click(timeout=TIMEOUT)
-    expect(tab.locator("#request")).to_have_text("POST /api/projects/logbook/issues")
-    _shoot(tab, "agent-approval")
-    _press(tab, "#allow")
-    tab.close()
+def _file_the_issue(notebook: Notebook, index: int) -> None:
+    """Read on the card's page what an agent wants to send, and approve it."""
+    with approval_page(notebook, index) as tab:
+        expect(tab.locator("#request")).to_have_text("POST /api/projects/logbook/issues")
+        _shoot(tab, "agent-approval")
+        _press(tab, "#allow")
 
 
 def _press(tab: Page, button: str) -> None:
@@ -161,7 +154,7 @@ def test_an_api_of_ones_own(context: BrowserContext, server: Jupyter) -> None:
 
 def test_functions_of_a_notebook(context: BrowserContext, server: Jupyter) -> None:
     """With data, with an account, with a mistake; called by an agent, which cannot approve."""
-    people = {"sign-in": _sign_in, "more": _sign_in, "write": _answer_what_waits}
+    people = {"sign-in": _sign_in, "more": _sign_in, "write": _file_the_issue}
     notebook, shown = run(context, server, "tools-in-the-notebook.ipynb", people)
     assert "2026-03-05" in shown["call"]
     assert "storm" in shown["sign-in"]
@@ -175,8 +168,16 @@ def test_functions_of_a_notebook(context: BrowserContext, server: Jupyter) -> No
     assert "KeyError: 'varberg'" in shown["errors"]
     assert "the record goes from 2026-03-01 to 2026-03-14" in shown["ask-again"]
     assert re.search(r"answer: -?0\.\d{3} m$", shown["ask-again"])
-    assert "approval_required" in shown["write"]
-    assert '"author":"amara"' in shown["again"]
+    assert '"author":"amara"' in shown["write"]
+    _nothing_secret_in(notebook)
+
+
+def test_agents_with_a_model_that_is_a_script(context: BrowserContext, server: Jupyter) -> None:
+    """By hand; that of a framework is in tests/frameworks, where there is one."""
+    notebook, shown = run(context, server, "agents.ipynb", {"ask": _sign_in})
+    assert "4 are open, first: Support Python 3.14" in shown["ask"]
+    assert "MCPToolset(**tools.mcp.pydantic_ai())" in shown["frameworks"]
+    assert "%pip install" in shown["pydantic"]
     _nothing_secret_in(notebook)
 
 

@@ -6,6 +6,7 @@ pin versions of the SDK that exclude each other.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Make the environments; return their interpreters."""
+def pythons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Make the environments; yield their interpreters."""
     folder = tmp_path_factory.mktemp("frameworks")
     wheel = build_wheel(folder)
     found = {}
@@ -40,7 +41,8 @@ def pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         run(UV, "venv", "--quiet", "--python", sys.executable, folder / name)
         what = ("-r", HERE / "environments" / f"{name}.txt", "ipykernel>=7", wheel)
         run(UV, "pip", "install", "--quiet", "--python", found[name], *what, timeout=480)
-    return found
+    yield found
+    shutil.rmtree(folder)  # 700 MB, in which nothing is looked for
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, pythons: dict[str, Path]) -
     must_not_leak(home, home / "state")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kernels(server: Server) -> Iterator[dict[str, Kernel]]:
     """Return a kernel of each environment, with the extension loaded."""
     started = {name: Kernel(server, name) for name in ENVIRONMENTS}

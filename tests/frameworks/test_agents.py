@@ -32,6 +32,7 @@ FRAMEWORKS = {
     "anthropic": "mcp-2",
     "adk": "mcp-2",
     "llama_index": "mcp-2",
+    "sdk": "mcp-2",
     "functions": "mcp-2",
     "langchain": "mcp-1",
     "mcp_use": "mcp-1",
@@ -47,7 +48,21 @@ BEGIN = """
 NAME = "demo_list_issues"
 ARGUMENTS = {"project": "tidepool", "state": "open", "limit": 30}
 shown = []
+elicit = None
 """
+
+ELICIT = """
+from mcp.types import ElicitResult
+
+async def elicit(*arguments):
+    [params] = [argument for argument in arguments if hasattr(argument, "url")]
+    print("The framework says:", params.url)
+    return ElicitResult(action="accept")
+"""
+"""A framework's own callback; each calls it with more around the parameters."""
+
+ELICITING = ("pydantic_ai", "adk", "langchain", "mcp_use", "strands")
+"""The frameworks that have one."""
 
 SLOW = 6.0
 """Seconds that the person takes: more than a call is held without a snippet (4), and more than the
@@ -113,6 +128,19 @@ def test_a_tool_that_is_signed_in_just_works(agent: Agent) -> None:
     assert not CARD.search(agent.outputs[before:])
 
 
+@pytest.mark.parametrize("agent", ELICITING, indirect=True)
+def test_a_framework_that_shows_links_itself_is_given_the_link(agent: Agent) -> None:
+    """URL elicitation in the form of its revision; then there is no card of ours."""
+    agent.sign_out()
+    agent.run(ELICIT)
+    before = len(agent.outputs)
+    [read] = agent.ask(on_card=lambda address: walk(agent.server, address))
+    agent.run("elicit = None")
+    assert TITLE in read
+    assert "The framework says:" in agent.outputs[before:]
+    assert "Sign in to Demo" not in agent.outputs[before:]
+
+
 def test_with_nobody_there_the_model_gets_fixed_words(agent: Agent) -> None:
     """An unattended run ends at once, asks once, and hands no link to a model."""
     agent.sign_out()
@@ -134,3 +162,32 @@ def test_what_a_notebook_shows_of_it_has_no_capability(agent: Agent) -> None:
     capability = agent.kernel.run("import os; print(os.environ['JUPYTER_VALET_CAPABILITY'])")
     assert capability.startswith("jvk_")
     assert capability.strip() not in agent.outputs
+
+
+@pytest.fixture
+def impatient(kernels: dict[str, Kernel], server: Server) -> Iterator[Agent]:
+    """An agent whose person has eight seconds instead of ten minutes."""
+    agent = Agent("pydantic_ai", kernels["mcp-2"], server)
+    agent.run(BEGIN + (AGENTS / "pydantic_ai.py").read_text())
+    agent.sign_out()
+    agent.run("from jupyter_valet.kernel.agents import endpoint\nendpoint._HOLD = 8")
+    yield agent
+    agent.run("endpoint._HOLD = 590")
+    agent.sign_out()
+
+
+def test_a_person_who_comes_too_late_finds_the_card_and_the_next_call_works(
+    impatient: Agent,
+) -> None:
+    """A call is held as long as it can be; those after it shortly, and for the same card."""
+    addresses: list[str] = []
+    began = time.monotonic()
+    first, second = impatient.ask(calls=2, on_card=addresses.append)
+    assert 8 + 3 < time.monotonic() - began < 8 + 8
+    for words in (first, second):
+        assert words.startswith("authorization_required: ")
+        assert "http" not in words
+    assert len(set(CARD.findall(impatient.outputs))) == len(addresses) == 1
+    walk(impatient.server, addresses[0])
+    [read] = impatient.ask()
+    assert TITLE in read

@@ -13,7 +13,7 @@ from pathlib import Path
 NOTEBOOK = "quickstart.ipynb"
 """The one that is opened."""
 
-NOTEBOOKS = (NOTEBOOK, "your-api.ipynb", "tools-in-the-notebook.ipynb")
+NOTEBOOKS = (NOTEBOOK, "your-api.ipynb", "tools-in-the-notebook.ipynb", "agents.ipynb")
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -24,7 +24,7 @@ class Scripted(BaseLlm):
 
 async def ask(calls):
     parameters = StreamableHTTPConnectionParams(**tools.mcp.adk())
-    toolset = McpToolset(connection_params=parameters)
+    toolset = McpToolset(connection_params=parameters, elicitation_callback=elicit)
     model = Scripted(calls=calls, read=[])
     agent = LlmAgent(name="assistant", model=model, tools=[toolset])
     runner = InMemoryRunner(agent)

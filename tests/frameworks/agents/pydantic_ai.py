@@ -15,7 +15,7 @@ async def ask(calls):
             return ModelResponse(parts=[ToolCallPart(NAME, ARGUMENTS)])
         return ModelResponse(parts=[TextPart("done")])
 
-    toolset = MCPToolset(**tools.mcp.pydantic_ai())
+    toolset = MCPToolset(**tools.mcp.pydantic_ai(), elicitation_handler=elicit)
     agent = Agent(FunctionModel(scripted), toolsets=[toolset])
     shown.extend([toolset, agent, await agent.run("Which issues are open?")])
     return read

@@ -39,7 +39,7 @@ class Scripted(Model):
 
 async def ask(calls):
     model = Scripted(calls)
-    client = MCPClient(**tools.mcp.strands())
+    client = MCPClient(**tools.mcp.strands(), elicitation_callback=elicit)
     agent = Agent(model, tools=[client], callback_handler=None)
     shown.extend([client, agent, await agent.invoke_async("Which issues are open?")])
     agent.cleanup()

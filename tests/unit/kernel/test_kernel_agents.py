@@ -51,7 +51,9 @@ def test_every_framework_is_given_the_address_and_the_capability(
     broker: FakeBroker, framework: str
 ) -> None:
     text = json.dumps(getattr(tools.mcp, framework)())
-    if framework == "claude_code":
+    if framework == "sdk":
+        assert broker.token in text  # the address is an argument of the transport
+    elif framework == "claude_code":
         assert "${JUPYTER_VALET_URL}/mcp" in text
         assert "Bearer ${JUPYTER_VALET_CAPABILITY}" in text
         assert broker.token not in text  # it is written into a file

@@ -50,6 +50,15 @@ class Endpoint:
         """The headers of a client that nothing is known of: its calls are held for four seconds."""
         return self._headers(None)
 
+    def sdk(self) -> Snippet:
+        """Return the arguments of the HTTP client of the SDK's own MCP client.
+
+        http = httpx2.AsyncClient(**tools.mcp.sdk())
+        async with http, Client(streamable_http_client(tools.mcp.url, http_client=http)) as client:
+            answer = await client.call_tool(name, arguments)
+        """
+        return _snippet(self.sdk, headers=self._headers(_HOLD), timeout=CLIENT_SECONDS)
+
     def pydantic_ai(self) -> Snippet:
         """Return the arguments of `MCPToolset`.
 
@@ -222,6 +231,7 @@ FRAMEWORKS = (
     "smolagents",
     "strands",
     "mcp_use",
+    "sdk",
     "anthropic",
     "json",
     "claude_code",
