@@ -23,9 +23,18 @@ def ask(token=_os.environ["JUPYTER_VALET_CAPABILITY"], path="/status"):
 class Kernel:
     """A kernel of the server, spoken to as a notebook does."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, notebook: str = "") -> None:
         self.server = server
-        self.id = str(server.api("POST", "api/kernels", {})["id"])
+        if notebook:
+            asked = {
+                "path": notebook,
+                "name": "",
+                "type": "notebook",
+                "kernel": {"name": "python3"},
+            }
+            self.id = str(server.api("POST", "api/sessions", asked)["kernel"]["id"])
+        else:
+            self.id = str(server.api("POST", "api/kernels", {})["id"])
         self.connect()
 
     def connect(self) -> None:

@@ -138,3 +138,45 @@ async def test_what_a_notebook_may_use_a_client_may_not_until_it_has_a_grant_of_
     assert not again.is_error, again
     assert [one.message.startswith("May this program use") for one in asked] == [True]
     assert "Programs with a Jupyter token" in server.get("valet/connections").body
+
+
+async def test_the_card_is_shown_in_an_open_notebook_when_the_client_cannot_show_it(
+    server: Server,
+) -> None:
+    """Below the cell that ran last; the notebook shows it, and can neither answer nor decline."""
+    kernel = Kernel(server, "work.ipynb")
+    kernel.run("%load_ext jupyter_valet")
+    cards: list[str] = []
+
+    def look() -> None:
+        while not cards:
+            message = kernel.client.get_iopub_msg(timeout=20)
+            text = message["content"].get("data", {}).get("text/plain", "")
+            if "valet/connect/" in text:
+                cards.append(text)
+        [address] = re.findall(r"http://\S+/valet/connect/[\w-]+", cards[0])
+        id = address.rpartition("/")[2]
+        path = f"/transactions/{id}"
+        shown = kernel.run(f"print(ask(path='{path}'))")
+        assert shown.startswith("200"), shown
+        ended = kernel.run(END.format(path=path))
+        assert "404" in ended, ended
+        sign_in(server, address)
+
+    try:
+        async with client(server, TOKEN, "legacy") as mcp, anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, look)
+            result = await mcp.call_tool("demo_list_issues", ISSUES)
+        assert not result.is_error, result
+        assert "Programs with a Jupyter token" in cards[0]
+        assert "Code in this notebook gets nothing by it" in cards[0]
+    finally:
+        kernel.end()
+
+
+END = """
+_c = _http.HTTPConnection(_parse.urlsplit(_os.environ["JUPYTER_VALET_URL"]).netloc, timeout=30)
+_c.request("DELETE", "{path}?action=decline",
+           headers={{"Authorization": "Bearer " + _os.environ["JUPYTER_VALET_CAPABILITY"]}})
+print(_c.getresponse().status)
+"""

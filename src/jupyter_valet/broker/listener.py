@@ -177,7 +177,7 @@ class Routes:
         return {"ended": await holdings.disconnect(caller, connection, revoke=revoke)}
 
     async def _watch(self, transaction_id: str) -> TransactionView:
-        transaction = self._own(transaction_id)
+        transaction = self._shown(transaction_id)
         after, wait = self._poll()
         if wait > 0 and after >= 0:
             transaction = await self.services.transactions.wait(
@@ -187,8 +187,8 @@ class Routes:
 
     async def _held(self) -> HeldView:
         """Return what calls of this kernel are held for; a sign-in that is over has no card."""
-        transactions, kernel = self.services.transactions, self.request.caller.kernel_id
-        revision, ids = await transactions.held.changed(kernel, *self._poll())
+        transactions, caller = self.services.transactions, self.request.caller
+        revision, ids = await transactions.held.changed(caller, *self._poll())
         pending = [found for id in ids if (found := transactions.get(id)) is not None]
         return HeldView(revision, [self.services.view(t) for t in pending if not t.state.final])
 
@@ -211,6 +211,14 @@ class Routes:
             except Conflict:  # the person was quicker: look again, it may be done by now
                 transaction = self._own(transaction_id)
         return self.services.view(transaction)
+
+    def _shown(self, transaction_id: str) -> Any:
+        """Return what the caller may show a card of: its own, and a client's that it shows."""
+        transaction = self.services.transactions.get(transaction_id)
+        held = self.services.transactions.held
+        if transaction is not None and held.shows(self.request.caller, transaction):
+            return transaction
+        return self._own(transaction_id)
 
     def _own(self, transaction_id: str) -> Any:
         """Return the caller's transaction; another kernel's does not exist for it."""

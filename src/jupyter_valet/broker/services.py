@@ -214,6 +214,7 @@ async def build(
                 (*start.mcp_servers, TOOLSET),
             )
             additions.on_change = catalogue.changed
+            kernels.on_end(transactions.held.ended)
             kernels.on_end(additions.ended)
             kernels.on_end(upstream.directory.ended)
             kernels.on_end(upstream.ended)

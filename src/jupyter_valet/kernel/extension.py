@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
+from ..wire import env
 from .tools import tools
 
 if TYPE_CHECKING:
@@ -93,6 +96,8 @@ def load(shell: InteractiveShell) -> None:
         hint = "tools.<TAB> lists tools"
     else:
         hint = "`tools` is taken here, use `from jupyter_valet import tools`"
+    if os.environ.get(env.URL):
+        _watch_soon()
     print(f"jupyter-valet {__version__}: {hint}, %connect NAME signs in, %valet helps.")
 
 
@@ -110,6 +115,28 @@ def unload(shell: InteractiveShell) -> None:
         shell.user_ns_hidden.pop(NAME, None)
     if (watch := sys.modules.get(f"{__package__}.agents.watch")) is not None:
         watch.stop()
+
+
+def _watch_soon() -> None:
+    """Begin to show what agents and programs wait for, where a person looks at a notebook.
+
+    In a thread: what it imports must not make `%load_ext` slower.
+    """
+    from threading import Thread
+
+    Thread(target=_watch, name="jupyter-valet load", daemon=True).start()
+
+
+def _watch() -> None:
+    from . import attendance
+
+    if attendance.in_notebook() and attendance.attended():
+        from ..wire.errors import ValetError
+        from .agents import watch
+        from .session import current
+
+        with suppress(ValetError):
+            watch.start(current())
 
 
 def _matchers(shell: InteractiveShell) -> list[Any]:

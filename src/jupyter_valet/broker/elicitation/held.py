@@ -16,20 +16,30 @@ from dataclasses import dataclass, field
 import anyio
 
 from ...wire.held import LONGEST
+from ...wire.routes import LONG_POLL_SECONDS
+from ..kernels import Caller
 from .transaction import Transaction
 
 _BEFORE_ITS_END = 1.0
 """Seconds before a question expires at which a call gives up: "not signed in" says what to do."""
 
 
+_SEEN_SECONDS = 2 * LONG_POLL_SECONDS
+"""A kernel that has not asked for so long shows nothing any more."""
+
+
 class Held:
-    """The calls that are held in this process, by kernel. Nothing of it is stored."""
+    """The calls that are held in this process, by who made them. Nothing of it is stored."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         # Random at first: after a restart of the broker it must not be what a kernel saw before.
         self._begun = self._revision = secrets.randbelow(1 << 48)
-        self._kernels: dict[str, _Kernel] = {}
+        self._callers: dict[str, _Calls] = {}
+        self._guests: dict[str, _Calls] = {}
+        """What outside clients wait for, by person."""
+        self._hosts: dict[str, _Host] = {}
+        """The kernels that show what clients wait for, in the order in which they began to ask."""
         self._in_vain: dict[str, float] = {}
         """Questions that nobody answered in the time of a first call, and when they expire."""
 
@@ -55,54 +65,111 @@ class Held:
     @contextmanager
     def holding(self, transaction: Transaction) -> Iterator[None]:
         """Tell, while the block runs, that a call is held for `transaction`."""
-        kernel = self._kernel(transaction.kernel_id)
-        kernel.questions[transaction.id] += 1
-        self._change(kernel)
+        if transaction.client:
+            calls = self._guests.setdefault(transaction.principal, _Calls(self._begun))
+        else:
+            calls = self._of(transaction.kernel_id)
+        calls.questions[transaction.id] += 1
+        self._change(calls)
         try:
             yield
         finally:
-            kernel.questions[transaction.id] -= 1
-            kernel.questions += Counter()  # without those that nobody is held for any more
-            self._change(kernel)
+            calls.questions[transaction.id] -= 1
+            calls.questions += Counter()  # without those that nobody is held for any more
+            self._change(calls)
             self._forget(transaction.kernel_id)
 
-    async def changed(self, kernel_id: str, after: int, seconds: float) -> tuple[int, list[str]]:
-        """Return a revision and the ids of what calls are held for.
+    async def changed(self, caller: Caller, after: int, seconds: float) -> tuple[int, list[str]]:
+        """Return a revision and the ids of what calls are held for that `caller` shows.
 
         Waits at most `seconds` for a revision other than `after`.
         """
-        kernel = self._kernel(kernel_id)
-        kernel.watchers += 1
+        kernel = caller.kernel_id
+        self._note_host(caller)
+        own, guests = self._of(kernel), self._guests_of(caller)
+        own.watchers += 1
         try:
-            if kernel.revision == after:
+            if own.revision + guests.revision == after:
                 with anyio.move_on_after(seconds):
-                    await kernel.news.wait()
-            return kernel.revision, list(kernel.questions)
+                    await self._news(own, guests)
+            self._note_host(caller)
+            shown = [*own.questions, *(guests.questions if self._shows_guests(caller) else ())]
+            return own.revision + guests.revision, shown
         finally:
-            kernel.watchers -= 1
-            self._forget(kernel_id)
+            own.watchers -= 1
+            self._forget(kernel)
 
-    def _kernel(self, kernel_id: str) -> _Kernel:
-        return self._kernels.setdefault(kernel_id, _Kernel(self._begun))
+    def shows(self, caller: Caller, transaction: Transaction) -> bool:
+        """Tell whether `caller` is who shows this question of an outside client now."""
+        return (
+            bool(transaction.client)
+            and transaction.principal == caller.principal
+            and self._shows_guests(caller)
+        )
 
-    def _change(self, kernel: _Kernel) -> None:
+    def ended(self, kernel_id: str) -> None:
+        """Let another notebook show what clients wait for: this kernel has ended."""
+        if (host := self._hosts.pop(kernel_id, None)) is not None:
+            self._change(self._guests.setdefault(host.principal, _Calls(self._begun)))
+
+    async def _news(self, own: _Calls, guests: _Calls) -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def one(calls: _Calls) -> None:
+                await calls.news.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(one, own)
+            tasks.start_soon(one, guests)
+
+    def _note_host(self, caller: Caller) -> None:
+        """Remember that a notebook's kernel is there to show what clients wait for."""
+        if caller.notebook:
+            host = self._hosts.setdefault(caller.kernel_id, _Host(caller.principal))
+            host.seen = self._clock()
+
+    def _shows_guests(self, caller: Caller) -> bool:
+        """Tell whether this kernel is the one: the last that began to ask, and still does."""
+        now = self._clock()
+        there = [
+            kernel
+            for kernel, host in self._hosts.items()
+            if host.principal == caller.principal and now - host.seen <= _SEEN_SECONDS
+        ]
+        return bool(there) and there[-1] == caller.kernel_id
+
+    def _guests_of(self, caller: Caller) -> _Calls:
+        return self._guests.setdefault(caller.principal, _Calls(self._begun))
+
+    def _of(self, kernel_id: str) -> _Calls:
+        return self._callers.setdefault(kernel_id, _Calls(self._begun))
+
+    def _change(self, calls: _Calls) -> None:
         self._revision += 1
-        kernel.revision = self._revision
-        kernel.news.set()
-        kernel.news = anyio.Event()
+        calls.revision = self._revision
+        calls.news.set()
+        calls.news = anyio.Event()
 
     def _forget(self, kernel_id: str) -> None:
         """Forget a kernel that holds nothing and that nobody watches."""
-        kernel = self._kernels.get(kernel_id)
-        if kernel is not None and not kernel.questions and not kernel.watchers:
-            del self._kernels[kernel_id]
+        calls = self._callers.get(kernel_id)
+        if calls is not None and not calls.questions and not calls.watchers:
+            del self._callers[kernel_id]
 
 
 @dataclass
-class _Kernel:
-    """What is held for one kernel."""
+class _Calls:
+    """What is held for one kernel, or for the clients of one person."""
 
     revision: int
     questions: Counter[str] = field(default_factory=Counter)
     watchers: int = 0
     news: anyio.Event = field(default_factory=anyio.Event)
+
+
+@dataclass
+class _Host:
+    """A kernel of a notebook that asks what to show, and when it last did."""
+
+    principal: str
+    seen: float = 0.0

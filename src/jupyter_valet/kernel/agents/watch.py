@@ -1,7 +1,8 @@
-"""Shows in the running cell what calls of an agent wait for.
+"""Shows in the running cell, or below the last one, what calls of an agent wait for.
 
 An agent's framework talks to the endpoint by itself, so nothing in this kernel hears that a call
-is held. A thread asks the broker, from the first use of `tools.mcp` on.
+is held. A thread asks the broker; it is told of this kernel's calls, and in one open notebook of
+the person also of those that programs outside of the notebooks make.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Watch:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._shown: set[str] = set()
+        self._shown: dict[str, TransactionView] = {}
         self._lock = threading.Lock()
         self._cell = contextvars.copy_context()
         self._stopped = threading.Event()
@@ -75,7 +76,7 @@ class Watch:
         with self._lock:
             if view.id in self._shown or not desk.attended():
                 return
-            self._shown.add(view.id)
+            self._shown[view.id] = view
             cell = self._cell.copy()
         work = threading.Thread(
             target=cell.run, args=(self._wait, view), name="jupyter-valet card", daemon=True
@@ -88,7 +89,7 @@ class Watch:
                 run(wait(view, "", desk), self._session)
         finally:
             with self._lock:
-                self._shown.discard(view.id)
+                self._shown.pop(view.id, None)
 
     # Called by IPython -------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Watch:
         if not isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
             return
         with self._lock:
-            given_up = list(self._shown)
+            given_up = [id for id, view in self._shown.items() if not view.client]
         for transaction in given_up:
             self._session.end_transaction(transaction, "cancel")
 

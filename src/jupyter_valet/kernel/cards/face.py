@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...wire.views import Kind, TransactionState, TransactionView
 from ..plain_text import one_line
@@ -130,7 +130,7 @@ def face(view: TransactionView, message: str = "", *, closed: bool = False) -> F
     over = tone != "busy"
     if closed and not over:
         status, tone, over = CLOSED, "bad", True
-    words = _WORDS.get(view.kind, _OTHER)
+    words = _words(view)
     reason, said = one_line(view.reason), one_line(message)
     if reason in said:  # the message says why already
         reason, said = said, ""
@@ -141,11 +141,25 @@ def face(view: TransactionView, message: str = "", *, closed: bool = False) -> F
         reason=reason,
         message=said,
         scopes=tuple(_scope(s.name, s.words) for s in view.scopes),
-        notebook=one_line(view.notebook, 120),
+        notebook=one_line(view.client or view.notebook, 120),
         isolation=isolation_line(view.level, view.level_words),
         link=None if over else examine(view.url),
         status=status,
         tone=tone,
+    )
+
+
+def _words(view: TransactionView) -> Words:
+    """Return the words for a question; one of a program outside is not about this notebook."""
+    words = _WORDS.get(view.kind, _OTHER)
+    if not view.client:
+        return words
+    return replace(
+        words,
+        title=words.title.replace("this notebook", "a program"),
+        then="The answer is for that program alone. Code in this notebook gets nothing by it.",
+        done=words.done.replace("This notebook", "The program"),
+        declined=words.declined.replace("This notebook", "The program"),
     )
 
 
@@ -164,7 +178,7 @@ def _provider(view: TransactionView) -> str:
 
 
 def _status(view: TransactionView) -> tuple[str, str]:
-    words, title = _WORDS.get(view.kind, _OTHER), _provider(view)
+    words, title, again = _words(view), _provider(view), _again(view)
     match view.state:
         case TransactionState.WAITING:
             return "Waiting for you. The link opens in a new tab.", "busy"
@@ -178,9 +192,13 @@ def _status(view: TransactionView) -> tuple[str, str]:
         case TransactionState.DECLINED:
             return words.declined, "bad"
         case TransactionState.EXPIRED:
-            return "The link has expired. Run the cell again to get a new one.", "bad"
+            return f"The link has expired. {again} to get a new one.", "bad"
         case TransactionState.FAILED:
             why = one_line(view.error or "the provider gave no reason").rstrip(".")
-            return f"That did not work: {why}. Run the cell again to try once more.", "bad"
+            return f"That did not work: {why}. {again} to try once more.", "bad"
         case _:
-            return "Cancelled. Run the cell again to be asked again.", "bad"
+            return f"Cancelled. {again} to be asked again.", "bad"
+
+
+def _again(view: TransactionView) -> str:
+    return "Let the program try again" if view.client else "Run the cell again"

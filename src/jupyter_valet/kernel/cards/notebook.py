@@ -26,7 +26,9 @@ class NotebookCard:
         self._declined, self._again = threading.Event(), threading.Event()
         self._display_id = f"jupyter-valet-{uuid.uuid4().hex}"
         now = face(view, message)
-        self._parts = _widgets(now, self._declined) if buttons_arrive() else _widgets(now, None)
+        # The question of a program outside is declined on its page: it is not this kernel's.
+        button = self._declined if buttons_arrive() and not view.client else None
+        self._parts = _widgets(now, button)
         self._publish(now, update=False)
         if self._parts is not None:
             self._parts.listen()
