@@ -112,6 +112,7 @@ def _target(role: Role) -> Iterator[list[str]]:
 
 def _environment() -> dict[str, str]:
     folders = [str(HERE), *(str(HERE.parent / name) for name in ("integration", "providers"))]
+    folders += filter(None, [os.environ.get("PYTHONPATH")])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONSAFEPATH": ""}
 
 

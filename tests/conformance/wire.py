@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 Message = dict[str, Any]
-Answer = Callable[[Message], Message]
+Answer = Callable[[Message], Message | Awaitable[Message]]
 """What the client's person says to the parameters of an `elicitation/create`."""
 
 OLD, NEW = "2025-11-25", "2026-07-28"
@@ -39,6 +39,8 @@ class Wire:
     heard: list[Message] = field(default_factory=list)
     asked: list[Message] = field(default_factory=list)
     """The parameters of the questions among them."""
+    bytes: bytearray = field(default_factory=bytearray)
+    """Every byte of every answer: headers and bodies."""
     session: str = ""
     _ids: int = 0
 
@@ -63,8 +65,7 @@ class Wire:
             more = {k: result[k] for k in ("requestState",) if k in result}
             answers = {}
             for key, request in result.get("inputRequests", {}).items():
-                self.asked.append(request["params"])
-                answers[key] = self.answer(request["params"])
+                answers[key] = await self._answered(request["params"])
             more |= {"inputResponses": answers} if answers else {}
         raise AssertionError("it asks without end")
 
@@ -83,7 +84,7 @@ class Wire:
             ) as response,
         ):
             self.session = response.headers.get("Mcp-Session-Id", self.session)
-            async for heard in _messages(response):
+            async for heard in self._messages(response):
                 await self._hear(heard)
                 if heard.get("id") == self._ids and "method" not in heard:
                     return heard
@@ -93,15 +94,32 @@ class Wire:
         """Hear what comes on the session's own stream (2025-11-25), until cancelled."""
         headers = {**self._headers("", {}), "Accept": "text/event-stream"}
         async with self.http.get(self.url, headers=headers) as response:
-            async for heard in _messages(response):
+            async for heard in self._messages(response):
                 await self._hear(heard)
 
     async def _hear(self, heard: Message) -> None:
         self.heard.append(heard)
         if heard.get("method") == "elicitation/create":
-            self.asked.append(heard["params"])
-            result = self.answer(heard["params"])
+            result = await self._answered(heard["params"])
             await self._post({"jsonrpc": "2.0", "id": heard["id"], "result": result})
+
+    async def _answered(self, params: Message) -> Message:
+        self.asked.append(params)
+        answer = self.answer(params)
+        return answer if isinstance(answer, dict) else await answer
+
+    async def _messages(self, response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
+        """Yield the JSON-RPC messages of a body, as they come."""
+        for name, value in response.raw_headers:
+            self.bytes += name + b": " + value + b"\n"
+        if response.content_type != "text/event-stream":
+            self.bytes += await response.read()
+            yield json.loads(await response.read())
+            return
+        async for line in response.content:
+            self.bytes += line
+            if line.startswith(b"data:") and (data := line.removeprefix(b"data:").strip()):
+                yield json.loads(data)
 
     async def _post(self, message: Message) -> None:
         headers = self._headers(message.get("method", ""), {})
@@ -116,16 +134,6 @@ class Wire:
         if self.session:
             headers |= {"MCP-Protocol-Version": OLD, "Mcp-Session-Id": self.session}
         return headers
-
-
-async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[Message]:
-    """Yield the JSON-RPC messages of a body, as they come."""
-    if response.content_type != "text/event-stream":
-        yield json.loads(await response.read())
-        return
-    async for line in response.content:
-        if line.startswith(b"data:") and (data := line.removeprefix(b"data:").strip()):
-            yield json.loads(data)
 
 
 @contextlib.asynccontextmanager
