@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from vault_worlds import running_world
 
 from jupyter_valet.broker.elicitation import Transactions
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.oauth import Account, Pending, profiles
 from jupyter_valet.broker.secret import Secret
-from jupyter_valet.broker.vault import Conflict, Vault, open_vault
+from jupyter_valet.broker.vault import Conflict, Vault
 from jupyter_valet.wire.errors import ValetError
 from jupyter_valet.wire.views import Kind
 from jupyter_valet.wire.views import TransactionState as State
@@ -31,11 +32,9 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    opened = open_vault(tmp_path / "state", "file")
-    yield opened
-    opened.close()
+@pytest.fixture(params=["sqlite", "postgres"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vault]:
+    yield from (world.open() for world in running_world(request, tmp_path))
 
 
 @pytest.fixture

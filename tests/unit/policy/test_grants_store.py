@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vault_worlds import running_world
 
 from jupyter_valet.broker.audit import Audit
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.policy import Grant, Grants, Limits, Subject
 from jupyter_valet.broker.policy.grant import KIND
-from jupyter_valet.broker.vault import Vault, open_vault
+from jupyter_valet.broker.vault import Vault
 
 JANE = Caller("jane", "k1", "work/a.ipynb", "http://127.0.0.1:8888/", root="/home/jane")
 LIMITS = Limits(("api.example",), ("GET",), ("/a/*",), ("read",), 7)
 
 
 class World:
-    def __init__(self, folder: Path) -> None:
-        self.vault: Vault = open_vault(folder / "state", "file")
+    def __init__(self, vault: Vault, folder: Path) -> None:
+        self.vault = vault
         self.events: list[dict[str, Any]] = []
         self.audit = Audit(
             folder / "audit.jsonl",
@@ -37,12 +38,16 @@ class World:
         return [(event["action"], event.get("reason", "")) for event in self.events]
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vault]:
+    yield from (world.open() for world in running_world(request, tmp_path))
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    built = World(tmp_path)
+def world(vault: Vault, tmp_path: Path) -> Iterator[World]:
+    built = World(vault, tmp_path)
     yield built
     built.audit.close()
-    built.vault.close()
 
 
 def test_a_grant_comes_back_as_it_was_given(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from cut_wire import AFTER, BEFORE, CutWire, cut_wire
+from psycopg import Error, errors
+from psycopg_pool import PoolTimeout
 from vault_worlds import PostgresWorld, in_postgres
 
 from jupyter_valet.broker.reveal import reveal
@@ -36,6 +39,7 @@ from jupyter_valet.broker.vault.postgres import (
 )
 from jupyter_valet.broker.vault.postgres.address import FILE_VARIABLE, VARIABLE, parameters
 from jupyter_valet.broker.vault.postgres.commits import Mark, happened
+from jupyter_valet.broker.vault.postgres.faults import in_words
 from jupyter_valet.broker.vault.rows import statements
 from jupyter_valet.wire.errors import ValetError
 
@@ -309,6 +313,60 @@ def test_a_commit_waits_for_the_disk_whatever_the_default(world: PostgresWorld) 
     world.sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
     with contextlib.closing(Database(world.server.url(name))) as lax:
         assert lax.ask("SHOW synchronous_commit", ()) == [("on",)]
+
+
+def test_nobody_waits_for_ever_for_who_was_stopped(world: PostgresWorld) -> None:
+    known = world.database()
+    assert known.ask("SHOW lock_timeout", ()) == [("10s",)]
+    assert known.ask("SHOW idle_in_transaction_session_timeout", ()) == [("1min",)]
+
+
+def test_a_vault_that_another_process_holds_is_said_to_be_held(
+    world: PostgresWorld, ann: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_SETTINGS", database._SETTINGS.replace("'10s'", "'50ms'"))
+    hasty = open_shared_vault(Database(world.server.url()), world.owner, world.folder)
+    with world.server.connect() as holder, holder.transaction():
+        holder.execute("SELECT * FROM state FOR UPDATE")
+        with pytest.raises(VaultUnwritable, match="another process holds it"):
+            hasty.put("connection", "1", {}, Secret("t"))
+    hasty.put("connection", "1", {}, Secret("t"))
+    hasty._opened().store._database.close()
+
+
+def test_a_name_that_is_too_long_for_an_index_is_told_and_harms_nothing(ann: Vault) -> None:
+    chance = random.Random(1)
+    kind, name = (
+        "".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(512)) for _ in "ab"
+    )
+    with pytest.raises(VaultUnwritable, match="too long"):
+        ann.put(kind, name, {}, Secret("t"))
+    ann.put("connection", name, {}, Secret("t"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        (errors.DiskFull, "vault_unwritable", "disk is full"),
+        (errors.ReadOnlySqlTransaction, "vault_unwritable", "read-only"),
+        (errors.InsufficientPrivilege, "vault_unwritable", "role"),
+        (errors.QueryCanceled, "vault_unwritable", "too long"),
+        (errors.DataCorrupted, "vault_damaged", "damaged"),
+        (errors.UndefinedTable, "vault_damaged", "table"),
+        (errors.TooManyConnections, "vault_unreachable", "too many"),
+        (errors.AdminShutdown, "vault_unreachable", "lost"),
+        (errors.SyntaxError, "vault_unwritable", "refuses"),
+        (PoolTimeout, "vault_unreachable", "not answer"),
+    ],
+)
+def test_a_fault_of_the_database_is_told_in_words(
+    world: PostgresWorld, fault: type[Error], code: str, words: str
+) -> None:
+    """And never in the database's own, which may repeat what it was given."""
+    told = in_words(fault("the database's own words"))
+    assert told.code == code
+    assert words in told.message
+    assert "own words" not in told.message
 
 
 def test_a_database_that_does_not_wait_for_its_disk_is_refused(world: PostgresWorld) -> None:

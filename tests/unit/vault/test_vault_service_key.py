@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,24 @@ def test_the_database_holds_no_key_in_clear(
 def test_each_person_has_a_key_of_their_own(machine: Machine) -> None:
     ann, bob = machine("one"), machine("one", "bob")
     assert ann._opened().ring.keys != bob._opened().ring.keys
+
+
+def test_machines_that_begin_together_make_one_vault(
+    world: PostgresWorld, machine: Machine
+) -> None:
+    made: list[Vault] = []
+    names = ("a", "b", "c", "d")
+    begin = [
+        threading.Thread(target=lambda name: made.append(machine(name)), args=n) for n in names
+    ]
+    for thread in begin:
+        thread.start()
+    for thread in begin:
+        thread.join()
+    assert len({vault._opened().store.header.vault_id for vault in made}) == 1
+    for number, vault in enumerate(made):
+        vault.put("connection", f"{number}", {}, Secret("t"))
+    assert all(len(vault.list("connection")) == len(names) for vault in made)
 
 
 def test_another_machine_goes_on_during_a_rotation(machine: Machine) -> None:
