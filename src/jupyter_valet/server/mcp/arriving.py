@@ -70,6 +70,12 @@ def shown(request: HTTPServerRequest) -> Shown:
     return Shown(scheme.lower(), token.strip())
 
 
+def announced(headers: Mapping[str, str]) -> int:
+    """Return how long the body shall be; 0 where that is not said, or not in a number."""
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
 def forget_cookies(request: HTTPServerRequest) -> None:
     """Make sure that no cookie authenticates: whoever looks at the request finds none."""
     for name in _COOKIE:

@@ -18,13 +18,16 @@ from ...wire.clients import MAX_BODY, PAGE_MCP, Arrival
 from ...wire.errors import ValetError
 from .. import identity
 from . import addresses
-from .arriving import Malformed, forget_cookies, origin_allowed, said_issuer, shown
+from .arriving import Malformed, announced, forget_cookies, origin_allowed, said_issuer, shown
 
 if TYPE_CHECKING:
     from ..services import Services
 
 BODY_SECONDS = 30.0
 """How long a client may take to send its body."""
+
+_READ = 2 * MAX_BODY
+"""Bytes that are read of a body whose length was not said: more of it ends the connection."""
 
 
 @web.stream_request_body
@@ -53,9 +56,12 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         self._body = bytearray()
         self._work: asyncio.Task[None] | None = None
         connection = cast("Any", self.request.connection)
-        connection.set_max_body_size(MAX_BODY)
+        connection.set_max_body_size(_READ)
         connection.set_body_timeout(BODY_SECONDS)
         forget_cookies(self.request)
+        if announced(self.request.headers) > MAX_BODY:
+            self.set_header("Connection", "close")
+            self._refuse(413, "bad_request", what="the body is too large")
         if not self.check_host():
             self._refuse(421, "bad_request", what="the Host header names another server")
         if not origin_allowed(self.request.headers, self._origins()):
@@ -71,8 +77,9 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         self.finish(ValetError("internal").to_json())
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body."""
-        self._body += chunk
+        """Keep a piece of the body; what is too long is refused later, and not kept."""
+        if len(self._body) <= MAX_BODY:
+            self._body += chunk
 
     @allow_unauthenticated
     async def get(self) -> None:
@@ -98,6 +105,8 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
     # What happens ----------------------------------------------------------------------------
 
     async def _serve(self) -> None:
+        if len(self._body) > MAX_BODY:
+            self._refuse(413, "bad_request", what="the body is too large")
         self._work = asyncio.ensure_future(self._pass_on())
         with contextlib.suppress(asyncio.CancelledError, StreamClosedError):
             await self._work
