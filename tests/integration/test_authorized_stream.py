@@ -50,7 +50,9 @@ class Renewing:
         self.renewed = 0
         self.uses: list[Any] = []
 
-    async def access_token(self, connection: Any, *, rejected: Secret | None = None) -> Secret:
+    async def access_token(
+        self, connection: Any, *, rejected: Secret | None = None, found: bool = False
+    ) -> Secret:
         self.renewed += rejected is not None
         return NEW if self.renewed else OLD
 

@@ -36,6 +36,10 @@ async def egress() -> AsyncIterator[Egress]:
     await egress.close()
 
 
+def idle(lines: Lines) -> list[Line]:
+    return [line for place in lines._places.values() for line in place.idle]
+
+
 async def ask(egress: Egress, request: Request, who: str = "jane/k1") -> Response:
     return await egress.send(request, Secret("t" * 20), principal=who, loopback=True, provider="X")
 
@@ -147,7 +151,7 @@ async def test_what_came_but_was_not_read_yet_closes_the_connection_too(egress: 
     """R133: bytes that wait in the socket would answer the next request."""
     async with raw_upstream(OK) as upstream:
         await ask(egress, upstream.request())
-        [[line]] = egress._lines._idle.values()
+        [line] = idle(egress._lines)
         ours = line._socket
         assert ours is not None
         with socket.fromfd(ours.fileno(), ours.family, ours.type) as same:
@@ -208,7 +212,7 @@ async def test_an_answer_before_the_request_is_sent_ends_the_connection(egress: 
     async with serving(serve) as origin:
         answer = await ask(egress, Request("POST", origin, "/", body=large))
         assert answer.status == 413
-        assert not any(egress._lines._idle.values())
+        assert not idle(egress._lines)
         done.set()
 
 
@@ -261,7 +265,7 @@ async def test_idle_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> N
     lines = Lines(None)
     async with raw_upstream(OK) as upstream:
         await _through(lines, upstream, "p0")
-        [[line]] = lines._idle.values()
+        [line] = idle(lines)
         await asyncio.sleep(0.25)
         assert not line.quiet
         assert not lines
@@ -283,3 +287,16 @@ async def test_a_line_without_a_connection_is_lost() -> None:
     assert not line.quiet
     with pytest.raises(Lost):
         await line.exchange(b"", None, 0)  # type: ignore[arg-type]
+
+
+async def test_a_place_that_was_closed_keeps_nothing_that_comes_back() -> None:
+    """The line of a request under way is nobody's afterwards."""
+    lines = Lines(None)
+    async with raw_upstream(OK) as upstream:
+        under_way = asyncio.create_task(_through(lines, upstream, "p0"))
+        await asyncio.sleep(0)
+        [place] = lines._places.values()
+        await lines.close()
+        await under_way
+        assert not place.idle
+    assert not lines

@@ -95,7 +95,7 @@ class _Sending:
 
     async def run(self) -> Response:
         connection = self.parts._access.connection(self.caller, self.profile, self.use)
-        credential = await self._credential(connection)
+        credential = await self._credential(connection, found=True)
         response = await self._send(connection, credential)
         if response.status == 401:
             # Refused for want of a good credential, so not processed (RFC 9110 §15.5.2): one
@@ -109,7 +109,7 @@ class _Sending:
     @asynccontextmanager
     async def streamed(self, upload: Upload | None, limits: Limits) -> AsyncIterator[Streamed]:
         connection = self.parts._access.connection(self.caller, self.profile, self.use)
-        credential = await self._credential(connection)
+        credential = await self._credential(connection, found=True)
         for last_try in (False, True):
             with self._refusals(connection):
                 async with self.parts._egress.stream(
@@ -146,9 +146,13 @@ class _Sending:
             "never": self.profile.never,
         }
 
-    async def _credential(self, connection: Connection, rejected: Secret | None = None) -> Secret:
+    async def _credential(
+        self, connection: Connection, rejected: Secret | None = None, *, found: bool = False
+    ) -> Secret:
         try:
-            return await self.parts._connections.access_token(connection, rejected=rejected)
+            return await self.parts._connections.access_token(
+                connection, rejected=rejected, found=found
+            )
         except NeedsLogin as needs:
             scopes = self.use.scopes | connection.scopes
             raise self._sign_in(scopes, needs.reason) from None

@@ -196,15 +196,16 @@ def test_a_piece_of_a_line_spoils_no_other_line(audit: Audit, path: Path, key: S
 
 
 @posix
-def test_a_full_disk_is_an_error_and_not_silence(audit: Audit, path: Path, key: Secret) -> None:
+def test_a_full_disk_is_an_error_and_not_silence(
+    audit: Audit, path: Path, key: Secret, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What cannot be recorded must not be done."""
     three_lines(audit)
-    audit._close()
-    audit._fd = os.open("/dev/full", os.O_RDWR)
-    audit._trouble = lambda: ""
-    with pytest.raises(ValetError, match="could not be written"):
-        audit.record("connection.used", principal="owner")
-    del audit._trouble
+    write = os.write
+    with Path("/dev/full").open("wb", buffering=0) as full, monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: write(full.fileno(), data))
+        with pytest.raises(ValetError, match="could not be written"):
+            audit.record("connection.used", principal="owner")
     three_lines(audit)
     verify_audit(path, key)
 

@@ -70,10 +70,10 @@ class Audit:
         }
         event = checked(action, principal, outcome, fields, facts)
         with self._turn:
-            trouble = self._trouble()
-            if trouble:
-                self._begin(trouble)
-            self._write(event)
+            size = self._size()
+            if isinstance(size, str):
+                size = self._begin(size)
+            self._write(event, size)
         self._on_event(CONNECTION, event)
 
     def close(self) -> None:
@@ -81,27 +81,31 @@ class Audit:
         with self._turn:
             self._close()
 
-    def _begin(self, reason: str) -> None:
-        """Open the file and start a chain in it."""
+    def _begin(self, reason: str) -> int:
+        """Open the file and start a chain in it; return its size then."""
         self._close()
         self._fd = open_private(self._path, os.O_RDWR | os.O_APPEND)
-        self._end = os.fstat(self._fd).st_size
+        ours = os.fstat(self._fd)
+        self._ours = (ours.st_dev, ours.st_ino)
+        self._end = ours.st_size
         self._whole_until = -1
         self._chain = Chain(self._key, secrets.token_hex(6))
-        self._write({"action": OPENED, "reason": reason, "after": self._last_digest()})
+        opening = {"action": OPENED, "reason": reason, "after": self._last_digest()}
+        self._write(opening, ours.st_size)
+        return self._whole_until
 
-    def _trouble(self) -> str:
-        """Return why the chain cannot go on in this file, or "" when it can."""
+    def _size(self) -> int | str:
+        """Return the size of the file, or why the chain cannot go on in it."""
         if self._fd < 0:
             return STARTED
-        ours = os.fstat(self._fd)
         try:
             named = os.lstat(self._name)
         except FileNotFoundError:
             return MOVED
-        if (ours.st_dev, ours.st_ino) != (named.st_dev, named.st_ino):
+        # While it is open here, no other file has its number.
+        if (named.st_dev, named.st_ino) != self._ours:
             return MOVED
-        return CUT if ours.st_size < self._end else ""
+        return CUT if named.st_size < self._end else named.st_size
 
     def _last_digest(self) -> str:
         """Return the MAC of the last entry in the file, or "" when there is none."""
@@ -113,9 +117,8 @@ class Audit:
         os.lseek(self._fd, max(0, end - size), os.SEEK_SET)
         return os.read(self._fd, size)
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _write(self, entry: dict[str, Any], size: int) -> None:
         line, digest = self._chain.line({"time": round(time.time(), 3), **entry})
-        size = os.fstat(self._fd).st_size
         # A full disk may have left a piece of a line, ours or another writer's.
         whole = size == self._whole_until or self._tail(1) in (b"", b"\n")
         data = line if whole else b"\n" + line

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...wire.errors import ValetError
 from ..secret import Secret
-from ..vault.sealing import canonical, mac
+from ..vault.sealing import Mac, canonical
 
 OPENED = "log.opened"
 STARTED = "started"
@@ -35,11 +35,13 @@ class Chain:
     number: int = 0
     last: str = ""
 
+    def __post_init__(self) -> None:
+        self._mac = Mac(self.key)
+
     def line(self, entry: Mapping[str, Any]) -> tuple[bytes, str]:
         """Return the next line and its MAC; the chain advances with `wrote`, not before."""
-        numbered = {**entry, "writer": self.writer, "number": self.number}
-        text = canonical(numbered)
-        digest = _mac(self.key, self.last, text)
+        text = canonical({**entry, "writer": self.writer, "number": self.number})
+        digest = _chained(self._mac, self.last, text)
         return f'{text[:-1]},"mac":"{digest}"}}\n'.encode(), digest
 
     def wrote(self, digest: str) -> None:
@@ -57,6 +59,9 @@ class Check:
     _seen: set[str] = field(default_factory=set)
     _line: int = 0
 
+    def __post_init__(self) -> None:
+        self._mac = Mac(self.key)
+
     def read(self, line: bytes) -> None:
         """Check one line. Raises `ValetError` ("audit_damaged").
 
@@ -73,7 +78,7 @@ class Check:
         number, last = self._last.get(entry["writer"], (0, ""))
         if entry["number"] != number:
             raise self._damaged("lines before it are missing, repeated or out of order")
-        if not hmac.compare_digest(digest, _mac(self.key, last, canonical(entry))):
+        if not hmac.compare_digest(digest, _chained(self._mac, last, canonical(entry))):
             raise self._damaged("it was changed")
         if entry["action"] == OPENED:
             self._check_opening(entry)
@@ -103,5 +108,5 @@ def entry_of(line: bytes) -> dict[str, Any] | None:
     return entry if sound else None
 
 
-def _mac(key: Secret, last: str, text: str) -> str:
-    return mac(key, f"{last}\n{text}".encode()).hex()
+def _chained(mac: Mac, last: str, text: str) -> str:
+    return mac.of(f"{last}\n{text}".encode())

@@ -130,15 +130,19 @@ class Connections:
     # Use and end -----------------------------------------------------------------------------
 
     async def access_token(
-        self, connection: Connection, *, rejected: Secret | None = None
+        self, connection: Connection, *, rejected: Secret | None = None, found: bool = False
     ) -> Secret:
         """Return an access token that does not expire within the next half minute.
 
         `rejected` is one that the provider's API just refused: it is replaced if it is still the
-        current one. Raises `NeedsLogin`, `ProviderUnreachable`, and `ValetError("not_found")` when
-        the connection has ended.
+        current one. `found` says that `connection` was found just now, and nothing awaited since:
+        the vault is not looked at again.
+
+        Raises `NeedsLogin`, `ProviderUnreachable`, and `ValetError("not_found")` when the
+        connection has ended.
         """
-        record = self._held.record(connection.id)
+        held = self._held
+        record = held.last_read(connection.id) if found else held.record(connection.id)
         if record is None or record.meta["principal"] != connection.principal:
             raise ValetError("not_found", what="connection")
         return await self._freshness.access_token(record, rejected)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import OrderedDict
 from collections.abc import Iterator
 
 from aiohappyeyeballs import start_connection
@@ -28,23 +27,62 @@ _NEXT_ADDRESS = 0.25
 """Seconds until the next address of a host is tried besides (RFC 8305 §5)."""
 
 
+class _Place:
+    """The idle lines to one destination; when it is closed, so is each that comes back."""
+
+    def __init__(self) -> None:
+        self.idle: list[Line] = []
+        self.wanted = 0.0
+        self._closed = False
+
+    def take(self, oldest: float) -> Line | None:
+        """Take the line that was used last, if it is still good; close those that are not."""
+        while self.idle:
+            line = self.idle.pop()
+            if line.idle_since > oldest and line.quiet:
+                return line
+            line.close()
+        return None
+
+    def give(self, line: Line, now: float) -> None:
+        """Keep `line` for the next request."""
+        if self._closed or len(self.idle) >= _IDLE:
+            line.close()
+            return
+        line.idle_since = now
+        self.idle.append(line)
+
+    def close_old(self, oldest: float) -> bool:
+        """Close lines that are idle since then; return whether nobody has wanted one since."""
+        old = [line for line in self.idle if line.idle_since <= oldest]
+        self.idle = [line for line in self.idle if line.idle_since > oldest]
+        for line in old:
+            line.close()
+        return not self.idle and self.wanted <= oldest
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._closed = True
+        for line in self.idle:
+            line.close()
+
+
 class Lines:
     """The idle lines, by destination."""
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
         self._tls = tls
-        self._idle: OrderedDict[Destination, list[Line]] = OrderedDict()
+        self._places: dict[Destination, _Place] = {}
         self._sweep: asyncio.TimerHandle | None = None
-        self._closed = False
 
     def __contains__(self, destination: object) -> bool:
-        return destination in self._idle
+        return destination in self._places
 
     def __iter__(self) -> Iterator[Destination]:
-        return iter(self._idle)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._idle)
+        return len(self._places)
 
     async def ask(
         self, destination: Destination, request: bytes, method: str, limit: int, seconds: float
@@ -53,12 +91,14 @@ class Lines:
 
         Raises `AddressRefused`, `Lost`, `Malformed`, `TooLarge`, `OSError` and `TimeoutError`.
         """
-        deadline = asyncio.get_running_loop().time() + seconds
-        line = self._take(destination)
+        now = asyncio.get_running_loop().time()
+        deadline = now + seconds
+        place = self._place(destination, now)
+        line = place.take(now - KEEPALIVE)
         if line is not None:
             reader = Reader(method, limit)
             try:
-                await self._exchange(destination, line, request, reader, deadline)
+                await self._exchange(place, line, request, reader, deadline)
             except Lost as lost:
                 # It was closed while it was idle, most likely: RFC 9112 §9.3.1.
                 if lost.began or method not in _REPEATABLE:
@@ -68,14 +108,15 @@ class Lines:
         reader = Reader(method, limit)
         async with asyncio.timeout_at(deadline):
             line = await self._dial(destination)
-        await self._exchange(destination, line, request, reader, deadline)
+        await self._exchange(place, line, request, reader, deadline)
         return reader
 
+    @staticmethod
     async def _exchange(
-        self, destination: Destination, line: Line, request: bytes, reader: Reader, deadline: float
+        place: _Place, line: Line, request: bytes, reader: Reader, deadline: float
     ) -> None:
         if await line.exchange(request, reader, deadline):
-            self._give(destination, line)
+            place.give(line, asyncio.get_running_loop().time())
         else:
             line.close()
 
@@ -97,51 +138,31 @@ class Lines:
 
     # Idle lines ------------------------------------------------------------------------------
 
-    def _take(self, destination: Destination) -> Line | None:
-        lines = self._idle.setdefault(destination, [])
-        oldest = asyncio.get_running_loop().time() - KEEPALIVE
-        while lines:
-            line = lines.pop()
-            if line.idle_since > oldest and line.quiet:
-                return line
-            line.close()
-        return None
-
-    def _give(self, destination: Destination, line: Line) -> None:
-        loop = asyncio.get_running_loop()
-        line.idle_since = loop.time()
-        lines = self._idle.setdefault(destination, [])
-        self._idle.move_to_end(destination)
-        lines.append(line)
-        if len(lines) > _IDLE or self._closed:
-            lines.pop(0).close()
-        if len(self._idle) > POOLS:
-            _close(self._idle.popitem(last=False)[1])
-        if self._sweep is None and not self._closed:
-            self._sweep = loop.call_later(KEEPALIVE, self._close_old)
+    def _place(self, destination: Destination, now: float) -> _Place:
+        place = self._places.get(destination)
+        if place is None:
+            if len(self._places) >= POOLS:
+                self._end(min(self._places, key=lambda known: self._places[known].wanted))
+            place = self._places[destination] = _Place()
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().call_later(KEEPALIVE, self._close_old)
+        place.wanted = now
+        return place
 
     def _close_old(self) -> None:
-        self._sweep = None
         loop = asyncio.get_running_loop()
         oldest = loop.time() - KEEPALIVE
-        for destination, lines in list(self._idle.items()):
-            _close([line for line in lines if line.idle_since <= oldest])
-            lines[:] = [line for line in lines if line.idle_since > oldest]
-            if not lines:
-                del self._idle[destination]
-        if self._idle:
-            self._sweep = loop.call_later(KEEPALIVE, self._close_old)
+        for destination in [d for d, place in self._places.items() if place.close_old(oldest)]:
+            self._end(destination)
+        self._sweep = loop.call_later(KEEPALIVE, self._close_old) if self._places else None
+
+    def _end(self, destination: Destination) -> None:
+        self._places.pop(destination).close()
 
     async def close(self) -> None:
-        """Close every idle line."""
-        self._closed = True
+        """Close every idle line, and those in use when they are done."""
         if self._sweep is not None:
             self._sweep.cancel()
-        while self._idle:
-            _close(self._idle.popitem()[1])
+        for destination in list(self._places):
+            self._end(destination)
         await asyncio.sleep(0)  # a transport closes its socket in the next turn
-
-
-def _close(lines: list[Line]) -> None:
-    for line in lines:
-        line.close()

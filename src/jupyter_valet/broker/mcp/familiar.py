@@ -55,7 +55,15 @@ class Familiar:
         known = self._known.get(plain.form)
         if known is not None and schema_of(plain.params["name"]) is None:
             params = CallToolRequestParams.model_validate(plain.params, by_name=False)
-            return replace(known, id=plain.id, raw=plain.params, params=params)
+            return Inbound(
+                plain.id,
+                known.method,
+                known.version,
+                plain.params,
+                params,
+                known.capabilities,
+                known.waits,
+            )
         judged = inbound.read(scope, body, schema_of)
         if judged is not None:
             self._remember(plain.form, judged)

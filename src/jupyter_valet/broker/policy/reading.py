@@ -19,7 +19,8 @@ def may_be_another(profile: Profile, request: Request) -> bool:
     """Tell whether the method of `request` says nothing about what it does there."""
     if request.origin in profile.gets_may_write:
         return True
-    pairs = request.target.partition("?")[2].split("&")
+    query = request.target.partition("?")[2]
+    pairs = query.split("&") if query else ()
     return any(unquote_plus(pair.partition("=")[0]).lower() in _OVERRIDES for pair in pairs)
 
 
