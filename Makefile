@@ -62,7 +62,7 @@ format: $(STAMPS)/dev  ## put the code into its one format
 bench: dev  ## measure, print ratios, write build/bench.json
 	$(PY) tests/bench/run.py $(ARGS)
 
-conformance: dev $(STAMPS)/npm-conformance  ## the official MCP suite and ours, both revisions (ARGS: some of server client tests)
+conformance: dev $(STAMPS)/npm-conformance  ## the official MCP suite and ours, both revisions (ARGS: some of server door client tests)
 	$(PY) tests/conformance/run.py $(ARGS)
 
 redteam: dev  ## attack our own server at each level, as root and as another user (ARGS: see --help)

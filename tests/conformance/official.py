@@ -18,7 +18,8 @@ import yaml
 from packages import node, package
 
 REVISIONS = ("2025-11-25", "2026-07-28")
-Role = Literal["server", "client"]
+Role = Literal["server", "door", "client"]
+"""Our server at the broker's own listener, the same on Jupyter's port, and our client."""
 
 SCENARIO_SECONDS = 300
 """The suite starts all clients at once, on however few cores there are."""
@@ -27,6 +28,12 @@ SECONDS = 1200.0
 """The longest that one side of one revision may take."""
 
 HERE = Path(__file__).resolve().parent
+_TITLES = {
+    "server": "the broker's listener",
+    "door": "Jupyter's port",
+    "client": "our upstream client",
+}
+_PROGRAMS = {"server": "suite_server.py", "door": "suite_door.py"}
 _SUITE = "@modelcontextprotocol/conformance"
 _STAMP = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
 
@@ -77,7 +84,7 @@ def run(role: Role, revision: str, folder: Path) -> Score:
 
 def _suite(role: Role, revision: str, target: list[str], results: Path, said: Any) -> int:
     command = [
-        *(str(node()), str(package(_SUITE) / "dist/index.js"), role, *target),
+        *(str(node()), str(package(_SUITE) / "dist/index.js"), _leg(role), *target),
         *("--requirements", revision, "-o", str(results)),
         *("--expected-failures", str(HERE / "expected-failures.yml")),
         *("--timeout", str(SCENARIO_SECONDS * 1000)),
@@ -95,7 +102,7 @@ def _target(role: Role) -> Iterator[list[str]]:
         yield ["--command", f"{sys.executable} {HERE / 'suite_client.py'}"]
         return
     with subprocess.Popen(
-        [sys.executable, str(HERE / "suite_server.py")],
+        [sys.executable, str(HERE / _PROGRAMS[role])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=_environment(),
@@ -110,6 +117,11 @@ def _target(role: Role) -> Iterator[list[str]]:
             server.wait(timeout=30)
 
 
+def _leg(role: Role) -> str:
+    """Return what the suite calls it."""
+    return "client" if role == "client" else "server"
+
+
 def _environment() -> dict[str, str]:
     folders = [str(HERE), *(str(HERE.parent / name) for name in ("integration", "providers"))]
     folders += filter(None, [os.environ.get("PYTHONPATH")])
@@ -122,11 +134,11 @@ def _environment() -> dict[str, str]:
 def _score(role: Role, revision: str, results: Path) -> Score:
     wanted = requirements(revision)
     found = {name: _checks(file) for name, file in _results(role, results)}
-    score = Score(required=len(wanted[role]))
-    for name in wanted[role]:
+    score = Score(required=len(wanted[_leg(role)]))
+    for name in wanted[_leg(role)]:
         _count(score, name, found.get(name, []))
     for entry in wanted["not_scored"]:
-        if entry["leg"] == role:
+        if entry["leg"] == _leg(role):
             checks = found.get(entry["scenario"], [])
             bad = any(check["status"] == "FAILURE" for check in checks)
             score.not_scored[entry["scenario"]] = "failed" if bad else "passed"
@@ -151,7 +163,7 @@ def _words(check: Mapping[str, Any]) -> str:
 def _results(role: Role, results: Path) -> Iterator[tuple[str, Path]]:
     for file in sorted(results.rglob("checks.json")):
         name = _STAMP.sub("", file.parent.relative_to(results).as_posix())
-        yield (name.removeprefix("server-") if role == "server" else name), file
+        yield (name if role == "client" else name.removeprefix("server-")), file
 
 
 def _checks(file: Path) -> list[Mapping[str, Any]]:
@@ -162,8 +174,8 @@ def _checks(file: Path) -> list[Mapping[str, Any]]:
 def words(score: Score, role: Role, revision: str) -> str:
     """Return one line, and one for each thing that is wrong."""
     total = sum(score.checks.values()) - score.checks["INFO"] - score.checks["SKIPPED"]
-    line = f"{revision} {role}: {len(score.passed)} of {score.required} required scenarios pass"
-    lines = [f"{line}, {score.checks['SUCCESS']} of {total} checks"]
+    passed = f"{len(score.passed)} of {score.required} required scenarios pass"
+    lines = [f"{revision}, {_TITLES[role]}: {passed}, {score.checks['SUCCESS']} of {total} checks"]
     lines += [f"  FAILS {name}: {one}" for name, several in score.failed.items() for one in several]
     lines += [
         f"  warns {name}: {one}" for name, several in score.warnings.items() for one in several

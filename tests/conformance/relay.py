@@ -1,7 +1,8 @@
-"""A relay on this machine that adds a capability: the official suite cannot send one.
+"""A relay on this machine that adds a token: the official suite cannot send one.
 
-What the client says of `Host` and `Origin` is passed on, its own address replaced by the server's,
-so that what is refused is refused by the server. Both ways stream, and who leaves is followed.
+What the client says of `Host` and `Origin` is passed on, the relay's own address replaced by the
+server's unless that takes it as it is: what is refused is refused by the server. Both ways stream,
+and who leaves is followed.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ _HOPS = frozenset(
 
 
 class Relay:
-    """Passes requests on to the server at `origin` with `token`."""
+    """Passes requests on to the server at `origin` with `token`, once it is told of them."""
 
-    def __init__(self, origin: str, token: str, http: aiohttp.ClientSession) -> None:
-        self._origin = origin
-        self._token = token
+    def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
         self.own = ""
         """Its own origin, once it listens."""
+        self.origin = ""
+        self.token = ""
+        self.as_it_is = False
+        """Whether the server may hear of the relay's own address."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         async with self._http.request(
             request.method,
-            self._origin + request.path_qs,
+            self.origin + request.path_qs,
             headers=self._headers(request),
             data=await request.read() or None,
             allow_redirects=False,
@@ -57,20 +60,20 @@ class Relay:
             elif name.lower() == "origin":
                 value = self._there(value)
             headers.append((name, value))
-        return [*headers, ("Authorization", f"Bearer {self._token}")]
+        return [*headers, ("Authorization", f"Bearer {self.token}")]
 
     def _there(self, origin: str) -> str:
-        return self._origin if origin == self.own else origin
+        return self.origin if origin == self.own and not self.as_it_is else origin
 
 
 @contextlib.asynccontextmanager
-async def relaying(origin: str, token: str) -> AsyncIterator[str]:
-    """Run a relay to `origin`; yield its own origin."""
+async def relaying() -> AsyncIterator[Relay]:
+    """Run a relay."""
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(
         timeout=timeout, auto_decompress=False, skip_auto_headers=("User-Agent", "Accept-Encoding")
     ) as http:
-        relay = Relay(origin, token, http)
+        relay = Relay(http)
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", relay.serve)
         runner = web.AppRunner(
@@ -80,6 +83,6 @@ async def relaying(origin: str, token: str) -> AsyncIterator[str]:
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             relay.own = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield relay.own
+            yield relay
         finally:
             await runner.cleanup()

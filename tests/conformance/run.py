@@ -27,7 +27,7 @@ from packages import REPOSITORY  # noqa: E402
 BUILD = REPOSITORY / "build"
 SUMMARY = BUILD / "conformance.json"
 INSPECTOR = "test_mcpdo.py"
-PARTS = ("server", "client", "tests")
+PARTS = ("server", "door", "client", "tests")
 
 
 def main() -> int:

@@ -58,6 +58,12 @@ class SuiteEndpoint(Endpoint):
         super().__init__(*parts, **more)
         self._handlers.__class__ = SuiteHandlers  # both dispatchers have this very object
 
+    def offer(self, catalogue: Catalogue) -> None:
+        """Put the suite's tools before all others: some scenarios take the first that is listed."""
+        source = SuiteSource(ASKING, catalogue.changed, self.prompts_changed)
+        catalogue._sources.insert(0, source)
+        catalogue.changed()
+
     async def prompts_changed(self) -> None:
         """Tell who listens; the product has no prompts that could change."""
         for bus in list(self._changes._buses.values()):
@@ -129,7 +135,7 @@ async def suite_server(folder: Path) -> AsyncIterator[Served]:
         async with SuiteEndpoint(
             Calls(catalogue), Transactions(vault), kernels, vault, {}
         ) as endpoint:
-            catalogue.add(SuiteSource(ASKING, catalogue.changed, endpoint.prompts_changed))
+            endpoint.offer(catalogue)
             services: Any = SimpleNamespace(endpoint=endpoint)
 
             async def ready() -> Any:
@@ -139,11 +145,9 @@ async def suite_server(folder: Path) -> AsyncIterator[Served]:
                 raise AssertionError("its own kernel shows it")
 
             gate = Gate(Listener(kernels, ready), kernels, refused)
-            async with (
-                listening(gate) as port,
-                relaying(f"http://127.0.0.1:{port}", token) as relay,
-            ):
-                yield Served(f"http://127.0.0.1:{port}/mcp", token, f"{relay}/mcp")
+            async with listening(gate) as port, relaying() as relay:
+                relay.origin, relay.token = f"http://127.0.0.1:{port}", token
+                yield Served(f"{relay.origin}/mcp", token, f"{relay.own}/mcp")
     finally:
         vault.close()
 
