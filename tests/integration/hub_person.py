@@ -56,12 +56,23 @@ class Person:
         return self.load(urljoin(str(page.url), html.unescape(found[1])), site="cross-site")
 
     def load(
-        self, url: str, *, site: str = "same-origin", form: dict[str, Any] | None = None
+        self,
+        url: str,
+        *,
+        site: str = "same-origin",
+        form: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> httpx2.Response:
-        """Load a page as a browser does, through redirects and pages that go on by themselves."""
+        """Load a page as a browser does, through redirects and pages that go on by themselves.
+
+        `headers` are what no browser sends by itself.
+        """
         for _ in range(_HOPS):
             answer = self.browser.request(
-                "GET" if form is None else "POST", url, data=form, headers=self._says(site)
+                "GET" if form is None else "POST",
+                url,
+                data=form,
+                headers={**self._says(site), **(headers or {})},
             )
             self.url = url
             onward = answer.headers.get("location", "")

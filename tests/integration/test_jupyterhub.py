@@ -262,9 +262,38 @@ def test_no_token_of_the_hub_is_in_a_kernel(hub: Hub, kernel: Kernel) -> None:
         str(runtime / f"jpserver-{server}.json"),
         str(runtime / "jupyter_cookie_secret"),
     ]
-    assert any(secret in Path(files[2]).read_text() for secret in secrets), "it is worth reading"
+    assert not [secret for secret in secrets if secret in Path(files[2]).read_text()]
     for file in files:
         assert kernel.run(f"print(reads({file!r}))").endswith(("Error", "0")), file
+
+
+def test_no_token_of_the_hub_is_in_a_page(hub: Hub, jane: Person, guest: Person) -> None:
+    """R79: jupyter_server writes the server's own into every error page, whoever asks for it."""
+    secrets = {v for k, v in hub.server_environment("jane")[1].items() if k.endswith("API_TOKEN")}
+    for person in (jane, guest):
+        for path in ("files/nothing.txt", "view/nothing.html", "api/nothing", "tree/nothing"):
+            page = person.open(f"{hub.url}user/jane/{path}")
+            assert page.status_code == 404
+            assert not [secret for secret in secrets if secret in page.text], path
+
+
+def test_a_token_of_the_hub_opens_no_page(hub: Hub, kernel: Kernel, jane: Person) -> None:
+    """X04: a program that has one, and lies about how it came here, presses nothing.
+
+    JupyterHub makes a login cookie of one in both header and URL; that opens none either.
+    """
+    program = Person(hub, "jane")
+    with kernel.asking("%connect wavering --new-account") as cell:
+        link = cell.link()
+        for token in (kernel.token, hub.server_environment("jane")[1]["JUPYTERHUB_API_TOKEN"]):
+            shown = {"Authorization": f"token {token}"}
+            assert title(program.load(link, headers=shown)) == "A token opens no page"
+            status = f"{hub.url}user/jane/api/status"
+            assert program.load(f"{status}?token={token}", headers=shown).status_code == 200
+            assert program.load(status).status_code == 200, "it has a cookie now"
+            assert title(program.load(link)) == "A token opens no page"
+        jane.press(jane.open(link), "decline")
+        assert "declined" in cell.text()
 
 
 def test_the_hub_s_and_the_proxy_s_own_ports_are_closed_to_kernels(

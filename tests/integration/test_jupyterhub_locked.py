@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 
@@ -51,6 +52,19 @@ def kernel(hub: Hub) -> Iterator[Kernel]:
 
 def test_kernels_of_a_hub_reach_the_level_of_the_lockdown(kernel: Kernel) -> None:
     assert "L2+: code here may use a connection within its policy" in kernel.run("%valet")
+
+
+def test_jupyterlab_s_page_has_no_token(hub: Hub) -> None:
+    """R79: it works with the login cookie, which no script can read."""
+    jane = Person(hub, "jane")
+    jane.log_in()
+    page = jane.open(f"{hub.url}user/jane/lab").text
+    found = re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert found
+    settings = json.loads(found[1])
+    assert (settings["hubUser"], settings["token"]) == ("jane", "")
+    told = hub.server_environment("jane")[1]
+    assert told["JUPYTERHUB_API_TOKEN"] not in page
 
 
 def test_behind_the_proxy_s_tls_everything_is_https(hub: Hub, kernel: Kernel) -> None:

@@ -107,6 +107,12 @@ class ValetExtension(ExtensionApp):
         "box besides. Default: L2, or L0 where `sandbox` is `off`. See docs/grants.md.",
     ).tag(config=True)
 
+    hub_tokens_in_pages = Bool(
+        False,
+        help="Leave JupyterHub's tokens in the pages of this server, for a front end that does not "
+        "work with the login cookie; scripts of notebooks read them. See docs/jupyterhub.md.",
+    ).tag(config=True)
+
     locked_settings = List(
         Unicode(),
         help="Plugins of JupyterLab whose settings cannot be written over this server, such as "
@@ -171,6 +177,8 @@ class ValetExtension(ExtensionApp):
         self.active = True
         self._take_over_kernels()
         self._follow_notebooks()
+        if not self.hub_tokens_in_pages:
+            self._withhold_hub_tokens()
         if self.sandbox != "off":
             self._raise_wall()
 
@@ -195,6 +203,16 @@ class ValetExtension(ExtensionApp):
             self._open_gate()
         if self.wall is not None:
             self.wall.close()
+
+    def _withhold_hub_tokens(self) -> None:
+        """Keep the tokens that the Hub gave this server out of its pages, if a Hub runs it."""
+        from . import hub
+
+        assert self.serverapp is not None
+        if hub.runs(self.serverapp.base_url, os.environ):
+            from .hub_tokens import keep_out_of_pages
+
+            keep_out_of_pages(self.serverapp)
 
     def _follow_notebooks(self) -> None:
         """Let grants follow the notebooks that are renamed, and end with those deleted."""

@@ -60,6 +60,23 @@ def knows_one_person(provider: IdentityProvider, environ: Mapping[str, str]) -> 
     return type(provider) in (IdentityProvider, PasswordIdentityProvider)
 
 
+def in_a_browser(user: Any, *, by_token: bool) -> bool:
+    """Whether a person is logged in with a browser, as far as JupyterHub tells; else yes.
+
+    A program with a token of theirs is not them: what it says of how it came here may be made up.
+    The Hub's logins have a session, tokens that people make have none; and JupyterHub lets whoever
+    shows a token twice, in the header and in the URL, have the cookie of a login.
+    """
+    model = _hub_model(user)
+    return model is None or (not by_token and bool(model.get("session_id")))
+
+
+def _hub_model(user: Any) -> Mapping[str, Any] | None:
+    """Return what the Hub says of a user; None for those of other identity providers."""
+    model = getattr(user, "hub_user", user)
+    return model if isinstance(model, Mapping) and "kind" in model else None
+
+
 def _name(user: Any) -> str:
     name = user.get("name") if isinstance(user, Mapping) else getattr(user, "username", "")
     if isinstance(name, Mapping):  # jupyterhub's mixins wrap the Hub's model into a `User`
@@ -69,8 +86,8 @@ def _name(user: Any) -> str:
 
 def _kind(user: Any) -> str:
     """Return "service" for a service of JupyterHub's: its name may be a person's, too."""
-    model = getattr(user, "hub_user", user)
-    return "service" if isinstance(model, Mapping) and model.get("kind") == "service" else "user"
+    model = _hub_model(user)
+    return "service" if model is not None and model["kind"] == "service" else "user"
 
 
 def _named(name: str, kind: str = "user") -> str | None:

@@ -36,10 +36,19 @@ def entrance(wanted: str = "", *, environ: Mapping[str, str] = os.environ) -> En
     from jupyter_server.serverapp import list_running_servers
 
     chosen = choose(list(list_running_servers()), wanted, Path.cwd())
-    token = environ.get(KEY, "") or str(chosen.get("token") or "")
-    if not token:
-        raise ValetError("no_token", url=str(chosen["url"]))
-    return Entrance(str(chosen["url"]) + PAGE_MCP, token)
+    if found := token(chosen, environ):
+        return Entrance(str(chosen["url"]) + PAGE_MCP, found)
+    raise ValetError("no_token", url=str(chosen["url"]))
+
+
+def token(server: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return what opens `server`; empty when there is nothing.
+
+    A server of JupyterHub's has its token in the environment of its terminals alone.
+    """
+    own = environ.get(KEY, "") or str(server.get("token") or "")
+    of_the_hub = environ.get("JUPYTERHUB_SERVICE_PREFIX") == server.get("base_url")
+    return own or (environ.get("JUPYTERHUB_API_TOKEN", "") if of_the_hub else "")
 
 
 def choose(servers: Iterable[Mapping[str, Any]], wanted: str, here: Path) -> Mapping[str, Any]:

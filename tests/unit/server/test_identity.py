@@ -14,7 +14,7 @@ from jupyter_server.auth.identity import (
 from jupyter_server.auth.login import LegacyLoginHandler
 from traitlets.config import LoggingConfigurable
 
-from jupyter_valet.server.identity import kernel_principal, principal
+from jupyter_valet.server.identity import in_a_browser, kernel_principal, principal
 
 HUB = {"JUPYTERHUB_SERVICE_PREFIX": "/user/jane/", "JUPYTERHUB_USER": "jane"}
 
@@ -92,3 +92,24 @@ def test_a_server_started_in_a_terminal_of_the_hub_s_is_an_ordinary_one() -> Non
     assert principal(provider, User("3fa9"), HUB) == "owner"
     Server.base_url = HUB["JUPYTERHUB_SERVICE_PREFIX"]
     assert principal(provider, User("jane"), HUB) == "user:jane"
+
+
+@pytest.mark.parametrize(
+    ("model", "by_token", "expected"),
+    [
+        ({"name": "jane", "kind": "user", "session_id": "s1"}, False, True),
+        ({"name": "jane", "kind": "user", "session_id": "s1"}, True, False),
+        ({"name": "jane", "kind": "user", "session_id": None}, False, False),
+        ({"name": "jane", "kind": "user"}, False, False),
+        ({"name": "jane"}, True, True),
+    ],
+)
+def test_only_a_login_of_the_hub_s_is_a_person_with_a_browser(
+    model: dict[str, Any], by_token: bool, expected: bool
+) -> None:
+    """A token is not, however it is shown; of other providers nothing is known."""
+    person = User("jane")
+    person.hub_user = model  # type: ignore[attr-defined]
+    for user in (person, model):
+        assert in_a_browser(user, by_token=by_token) is expected
+    assert in_a_browser(User("jane"), by_token=by_token)

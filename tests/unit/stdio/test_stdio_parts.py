@@ -10,7 +10,7 @@ import pytest
 from mcp_types import JSONRPCRequest, JSONRPCResponse
 
 from jupyter_valet.stdio.reaching import Reaching
-from jupyter_valet.stdio.servers import Entrance, choose
+from jupyter_valet.stdio.servers import KEY, Entrance, choose, token
 from jupyter_valet.stdio.stamping import Stamps
 from jupyter_valet.wire.errors import ValetError
 
@@ -46,6 +46,18 @@ def test_nothing_is_guessed_between_several() -> None:
         choose([TWO, ONE], "", Path("/somewhere"))
     assert raised.value.code == "several_servers"
     assert choose([ONE], "", Path("/somewhere")) is ONE
+
+
+def test_a_key_is_shown_rather_than_jupyter_s_token() -> None:
+    assert token({"base_url": "/", "token": "jupyters"}, {}) == "jupyters"
+    assert token({"base_url": "/", "token": "jupyters"}, {KEY: "jva_mine"}) == "jva_mine"
+    assert token({"base_url": "/", "token": ""}, {}) == ""
+
+
+def test_in_a_terminal_of_the_hub_s_server_the_hub_s_token_opens_it_and_no_other() -> None:
+    told = {"JUPYTERHUB_SERVICE_PREFIX": "/user/jane/", "JUPYTERHUB_API_TOKEN": "hubs"}
+    assert token({"base_url": "/user/jane/", "token": ""}, told) == "hubs"
+    assert token({"base_url": "/", "token": ""}, told) == ""
 
 
 def test_a_token_is_not_in_what_an_entrance_shows() -> None:

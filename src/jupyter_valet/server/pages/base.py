@@ -37,6 +37,13 @@ AGAIN = "auth_again"
 SIGN_IN = r"([A-Za-z0-9_-]{1,128})"
 """A transaction's id in a path."""
 
+_NOT_A_BROWSER = Refusal(
+    403,
+    "A token opens no page",
+    "Open it in a browser that is logged in at JupyterHub: who holds a token is not thereby the "
+    "person.",
+)
+
 
 class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
     """A page that no script reads or presses.
@@ -77,6 +84,8 @@ class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
         user = self.current_user
         if user is None:
             self._ask_to_log_in()
+        if not identity.in_a_browser(user, by_token=self.token_authenticated):
+            self.refuse(_NOT_A_BROWSER)
         allowed = await ensure_async(
             self.authorizer.is_authorized(self, user, action, self.auth_resource)
         )
