@@ -26,6 +26,9 @@ SHORTEST = 12
 _SHAPES = {
     "a kernel's capability": re.compile(rb"jvk_[A-Za-z0-9_-]{40}"),
     "an API key of ours": re.compile(rb"jva_[A-Za-z0-9_-]{40}"),
+    "an access token of ours": re.compile(rb"jvo_[0-9a-f]{32}_[A-Za-z0-9_-]{40}"),
+    "a refresh token of ours": re.compile(rb"jvr_[0-9a-f]{32}_[A-Za-z0-9_-]{40}"),
+    "a code of ours": re.compile(rb"jvc_[0-9a-f]{32}_[A-Za-z0-9_-]{40}"),
     "the secret of the door": re.compile(rb"jvd_[A-Za-z0-9_-]{40}"),
     "a canary": re.compile(rb"canary-[A-Za-z0-9_-]{20}"),
     "an authorization code": re.compile(rb"[?&]code=[A-Za-z0-9_.~-]{20}"),

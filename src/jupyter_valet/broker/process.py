@@ -15,6 +15,7 @@ import anyio.to_thread
 import uvicorn
 
 from .._version import __version__
+from ..wire import authorization
 from ..wire import control as wire
 from ..wire.errors import ValetError
 from ..wire.isolation import Isolation
@@ -87,8 +88,15 @@ class Broker:
         on(wire.CONNECTIONS_END, self._with(lambda s: s.consent.connections_end))
         on(wire.GRANTS_CHANGE, self._with(lambda s: s.consent.grants_change))
         on(wire.GRANTS_END, self._with(lambda s: s.consent.grants_end))
-        on(wire.CLIENT_KEYS_MAKE, self._with(lambda s: s.consent.client_keys_make))
-        on(wire.CLIENT_KEYS_END, self._with(lambda s: s.consent.client_keys_end))
+        on(wire.CLIENT_KEYS_MAKE, self._with(lambda s: s.programs.make_key))
+        on(wire.CLIENT_KEYS_END, self._with(lambda s: s.programs.end_key))
+        on(authorization.OPEN, self._with(lambda s: s.authorization.open))
+        on(authorization.APPROVE, self._with(lambda s: s.authorization.approve))
+        on(authorization.DECLINE, self._with(lambda s: s.authorization.decline))
+        on(authorization.TOKEN, self._with(lambda s: s.authorization.token))
+        on(authorization.REGISTER, self._with(lambda s: s.authorization.register))
+        on(authorization.REVOKE, self._with(lambda s: s.authorization.revoke))
+        on(authorization.PROGRAMS_END, self._with(lambda s: s.signed_in.end))
         on(wire.NOTEBOOK_MOVED, self._with(lambda s: s.notebook_moved))
 
     def _with(

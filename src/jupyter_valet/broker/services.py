@@ -17,6 +17,9 @@ from ..wire.views import StatusView, TransactionView
 from .additions import Additions
 from .apis import Apis
 from .audit import Audit
+from .authorization import AccessTokens, Authorization, Families
+from .authorization.documents import Documents
+from .authorization.registry import Registry
 from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
 from .catalogue import Catalogue
@@ -27,6 +30,8 @@ from .clients.reception import Reception
 from .clients.scopes import FINDING
 from .connections import Connections, Probes
 from .consent import Consent
+from .consent.programs import Programs
+from .consent.signed_in import SignedIn
 from .egress import Egress
 from .elicitation import Transaction, Transactions
 from .forward import Forward, ForwardLimits, Questions
@@ -64,6 +69,9 @@ class Services:
     upstreams: Upstreams
     additions: Additions
     consent: Consent
+    programs: Programs
+    signed_in: SignedIn
+    authorization: Authorization
     endpoint: Endpoint
     reception: Reception
     forward: Forward
@@ -158,11 +166,15 @@ async def build(
     ending = Ending(policy.grants, transactions)
     keys = ClientKeys(vault, audit, ending)
     issuers = IssuerTokens(read(start.mcp_issuers), start.person)
-    clients = Clients([JupyterTokens(), keys, issuers])
+    families = Families(vault)
+    clients = Clients([JupyterTokens(), keys, AccessTokens(families), issuers])
     under_way = UnderWay(clients.caller, vault.data_version)
     ending.on_end(under_way.end)
     ending.on_end(policy.approvals.end_kernel)
     reception = Reception(Door(start.door), clients, under_way, calls, endpoint)
+    registry = Registry(vault, families)
+    names = partial(_toolset_names, catalogue)
+    authorization = Authorization(registry, families, Documents(registry), audit, names)
     probes = Probes(vault, egress)
     consent = Consent(
         vault,
@@ -174,9 +186,11 @@ async def build(
         probes,
         policy,
         kernels,
-        keys,
-        toolsets=lambda principal: _toolset_names(catalogue, principal),
     )
+    programs = Programs(consent.desk, consent.nonces, keys, names)
+    signed_in = SignedIn(consent.desk, consent.nonces, families, ending)
+    consent.on_connections_page(programs)
+    consent.on_connections_page(signed_in)
     forward = Forward(
         authorized,
         known,
@@ -237,6 +251,9 @@ async def build(
                 upstream,
                 additions,
                 consent,
+                programs,
+                signed_in,
+                authorization,
                 endpoint,
                 reception,
                 forward,

@@ -71,6 +71,7 @@ class Services:
         self.kernels = Kernels(server, self.supervisor, self.origins)
         self.presses: Held[Press] = Held(seconds=30)
         self.answers: Held[str] = Held(seconds=600)
+        self.requests: Held[str] = Held(seconds=600)
         self.problems: Held[ValetError] = Held(seconds=600)
         self.unlocks: Held[bool] = Held(seconds=600)
 

@@ -46,6 +46,11 @@ KEY_DAYS = (7, 30, 90, 365)
 USUAL_KEY_DAYS = 90
 
 LONGEST_KEY_NAME = 80
+REFRESH_PREFIX = "jvr_"
+"""A refresh token of it."""
+
+CODE_PREFIX = "jvc_"
+"""An authorization code of it."""
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of one message, as the SDK has it."""

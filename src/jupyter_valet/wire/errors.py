@@ -76,6 +76,36 @@ _KINDS = [
         "Make an API key on its page `valet/connections` and set JUPYTER_VALET_KEY to it.",
     ),
     ErrorKind(
+        "unknown_program",
+        400,
+        "This server does not know the program that sent you here.",
+        "Let the program forget its sign-in, and start it there once more.",
+    ),
+    ErrorKind(
+        "program_page_out_of_date",
+        409,
+        "This page is out of date.",
+        "Start the sign-in once more, in the program that sent you here.",
+    ),
+    ErrorKind(
+        "redirect_refused",
+        400,
+        "The program wants the answer sent to an address that it has not registered.",
+        "Nothing was sent there. Let the program forget its sign-in, and start it there once more.",
+    ),
+    ErrorKind(
+        "client_document_refused",
+        400,
+        "What the program says of itself cannot be used: {what}.",
+        "Ask whoever makes the program; nothing was allowed.",
+    ),
+    ErrorKind(
+        "too_many_programs",
+        429,
+        "Too many programs have come to this server.",
+        "Wait a minute; on the page `valet/connections` you can sign programs out.",
+    ),
+    ErrorKind(
         "capability_elsewhere",
         403,
         "This capability belongs to another kernel, or to a program that its kernel did not start.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from ...wire.errors import ValetError
 from ...wire.views import ConnectionView
@@ -14,7 +14,13 @@ from . import choices as chosen
 from .desk import Desk
 from .facts import redirect_uri
 from .nonces import Nonces
-from .programs import Programs
+
+
+class Part(Protocol):
+    """A part of the page that is about something else than connections."""
+
+    def facts(self, principal: str) -> dict[str, Any]:
+        """Return what the part shows, by names of its own."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +28,9 @@ class ConnectionsPage:
     """What is there, and how to end or narrow it."""
 
     desk: Desk
-    programs: Programs
     nonces: Nonces
+    parts: list[Part] = field(default_factory=list)
+    """What else is on it."""
 
     async def show(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the page shows, and the nonce that a press on it carries."""
@@ -41,9 +48,9 @@ class ConnectionsPage:
                 for p in self.desk.profiles.values()
                 if p.visible_to(principal)
             ],
-            **self.programs.facts(principal),
             "waiting": [self._waiting(transaction) for transaction in waiting],
             "nonce": self.nonces.of(principal),
+            **{name: fact for part in self.parts for name, fact in part.facts(principal).items()},
         }
 
     async def end(self, params: dict[str, Any]) -> dict[str, Any]:

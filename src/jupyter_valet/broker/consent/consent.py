@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..audit import Audit
-from ..clients import ClientKeys
 from ..connections import Connections, Probes
 from ..elicitation import Transaction, Transactions
 from ..kernels import Kernels
@@ -20,7 +19,6 @@ from .desk import Desk, check_nonce
 from .forms import Forms
 from .leave import Leave
 from .nonces import Nonces
-from .programs import Programs
 from .sign_in import SignIn
 
 
@@ -38,22 +36,19 @@ class Consent:
         probes: Probes,
         policy: Policy,
         kernels: Kernels,
-        keys: ClientKeys,
-        toolsets: Callable[[str], list[str]],
     ) -> None:
         self.desk = Desk(audit, profiles, connections, transactions, policy, kernels)
         leave = Leave(self.desk)
         sign_in = SignIn(self.desk, leave, vault, oauth, probes)
         by_code = ByCode(self.desk, sign_in, sign_in.provider)
-        nonces = Nonces()
-        programs = Programs(self.desk, nonces, keys, toolsets)
-        page = ConnectionsPage(self.desk, programs, nonces)
+        self.nonces = Nonces()
+        page = ConnectionsPage(self.desk, self.nonces)
+        self.on_connections_page = page.parts.append
         self.save = Forms(self.desk, sign_in).save
         self.approve, self.callback = sign_in.approve, sign_in.callback
         self.code, self.resume, self.close = by_code.press, by_code.resume, by_code.close
         self.accept, self.grant, self.allow = leave.accept, leave.grant, leave.allow
         self.connections_page, self.connections_end = page.show, page.end
-        self.client_keys_make, self.client_keys_end = programs.make_key, programs.end_key
         self.grants_change, self.grants_end = page.change_grant, page.end_grant
 
     async def open(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,6 @@ class Programs:
         return {}
 
     def _view(self, key: ClientKey) -> ClientKeyView:
-        grants = self.desk.policy.grants.of_client(key.principal, key.client.id)
         return ClientKeyView(
             id=key.id,
             name=key.name,
@@ -59,18 +58,25 @@ class Programs:
             expires_at=key.expires_at,
             last_used_at=key.last_used_at,
             expired=not key.lasts(time.time()),
-            grants=sorted(filter(None, map(self._words, grants))),
+            grants=granted(self.desk, key.principal, key.client.id),
         )
 
-    def _words(self, grant: Grant) -> str:
-        """Return what a grant is for; nothing of one whose connection has gone."""
-        connection = self.desk.connections.get(grant.subject.principal, grant.connection)
-        if connection is None:
-            return ""
-        profile = self.desk.profiles.get(connection.provider)
-        title = profile.title if profile else connection.provider
-        access = "read and write" if grant.access == "read_write" else "read"
-        return f"{title}: {connection.account.label} ({access})"
+
+def granted(desk: Desk, principal: str, client: str) -> list[str]:
+    """Return what a program was given, in words."""
+    grants = desk.policy.grants.of_client(principal, client)
+    return sorted(filter(None, (_words(desk, grant) for grant in grants)))
+
+
+def _words(desk: Desk, grant: Grant) -> str:
+    """Return what a grant is for; nothing of one whose connection has gone."""
+    connection = desk.connections.get(grant.subject.principal, grant.connection)
+    if connection is None:
+        return ""
+    profile = desk.profiles.get(connection.provider)
+    title = profile.title if profile else connection.provider
+    access = "read and write" if grant.access == "read_write" else "read"
+    return f"{title}: {connection.account.label} ({access})"
 
 
 _ALL = (READ, WRITE)

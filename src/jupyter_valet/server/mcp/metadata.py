@@ -33,7 +33,7 @@ def document(here: str, issuers: Iterable[str]) -> dict[str, Any]:
     }
 
 
-class ProtectedResource(ExtensionHandlerMixin, JupyterHandler):
+class PublicDocument(ExtensionHandlerMixin, JupyterHandler):
     """Answers anybody: nothing of it is secret, and who asks has no token yet."""
 
     SUPPORTED_METHODS = ("GET", "HEAD")
@@ -59,11 +59,22 @@ class ProtectedResource(ExtensionHandlerMixin, JupyterHandler):
     async def get(self) -> None:
         """Answer with the document."""
         here = self.valet.origins.for_page(self.request.protocol, self.request.host)
-        text = json.dumps(document(here, self.valet.settings.mcp_issuers))
         self.set_header("Content-Type", "application/json")
-        await self.finish(text)
+        await self.finish(json.dumps(self.document(here)))
+
+    def document(self, here: str) -> dict[str, Any]:
+        """Return the document; `here` is the origin with `base_url` as it was asked for."""
+        raise NotImplementedError
 
     @allow_unauthenticated
     async def head(self) -> None:
         """Answer as `GET` does; Tornado leaves the body out."""
         await self.get()
+
+
+class ProtectedResource(PublicDocument):
+    """The endpoint's own metadata."""
+
+    def document(self, here: str) -> dict[str, Any]:
+        """Return the metadata, with the issuers that the administrator trusts."""
+        return document(here, self.valet.settings.mcp_issuers)

@@ -121,10 +121,18 @@ class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
 
     # What is answered ------------------------------------------------------------------------
 
-    def page(self, template: str, *, status: int = 200, forms: bool = False, **facts: Any) -> None:
-        """Answer with a page."""
+    def page(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        forms: bool = False,
+        form_target: str = "",
+        **facts: Any,
+    ) -> None:
+        """Answer with a page; a form on it may lead to `form_target`, a CSP source, besides."""
         self.set_status(status)
-        self._set_headers(forms=forms)
+        self._set_headers(forms=forms or bool(form_target), form_target=form_target)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(render(template, base=self.base_url, **facts))
 
@@ -163,8 +171,11 @@ class IsolatedPage(ExtensionHandlerMixin, JupyterHandler):
         super().set_default_headers()
         self._set_headers()
 
-    def _set_headers(self, *, forms: bool = False, sandboxed: bool = True) -> None:
-        for name, value in security_headers(forms=forms, sandboxed=sandboxed).items():
+    def _set_headers(
+        self, *, forms: bool = False, form_target: str = "", sandboxed: bool = True
+    ) -> None:
+        headers = security_headers(forms=forms, form_target=form_target, sandboxed=sandboxed)
+        for name, value in headers.items():
             self.set_header(name, value)
 
     def set_cors_headers(self) -> None:

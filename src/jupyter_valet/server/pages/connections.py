@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...wire import control
+from ...wire.authorization import ProgramView
 from ...wire.clients import KEY_DAYS, LONGEST_KEY_NAME, USUAL_KEY_DAYS
 from ...wire.routes import PAGE_CONNECT, PAGE_CONNECTIONS
 from ...wire.views import ClientKeyView, ConnectionView, ScopeView
@@ -33,6 +34,7 @@ class ConnectionsPage(IsolatedPage):
             nonce=reply["nonce"],
             keys=[ClientKeyView.from_json(key) for key in reply.get("keys", [])],
             scopes=[ScopeView.from_json(scope) for scope in reply.get("scopes", [])],
+            programs=[ProgramView.from_json(one) for one in reply.get("programs", [])],
             days=KEY_DAYS,
             usual_days=USUAL_KEY_DAYS,
             longest_name=LONGEST_KEY_NAME,

@@ -10,13 +10,20 @@ from pathlib import Path
 STYLE = Path(__file__).parent / "templates" / "style.css"
 
 
-def security_headers(*, forms: bool = False, sandboxed: bool = True) -> dict[str, str]:
+def security_headers(
+    *, forms: bool = False, form_target: str = "", sandboxed: bool = True
+) -> dict[str, str]:
     """Return the headers; `forms` for a page that holds a form.
+
+    `form_target` is a source expression of where the answer to a form may redirect to, besides:
+    browsers apply `form-action` to each hop (CSP 3, §6.4.1).
 
     `sandboxed=False` is for the bounce alone: its reload must come from this site.
     """
     return {
-        "Content-Security-Policy": _policy(forms=forms, sandboxed=sandboxed),
+        "Content-Security-Policy": _policy(
+            forms=forms, form_target=form_target, sandboxed=sandboxed
+        ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Frame-Options": "DENY",
@@ -27,14 +34,15 @@ def security_headers(*, forms: bool = False, sandboxed: bool = True) -> dict[str
     }
 
 
-def _policy(*, forms: bool, sandboxed: bool) -> str:
+def _policy(*, forms: bool, form_target: str, sandboxed: bool) -> str:
+    target = f" {form_target}" if form_target else ""
     directives = [
         "default-src 'none'",
         f"style-src '{style_hash()}'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
         # Links are not forms: a consent page, which has links only, may post nothing anywhere.
-        "form-action 'self'" if forms else "form-action 'none'",
+        f"form-action 'self'{target}" if forms else "form-action 'none'",
     ]
     if sandboxed:
         directives.insert(0, "sandbox allow-forms" if forms else "sandbox")

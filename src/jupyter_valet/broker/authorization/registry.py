@@ -1,0 +1,71 @@
+"""The programs that are known, in the vault; they are counted, since anybody may register."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ...wire.errors import ValetError
+from ..secret import Secret
+from ..vault import Vault
+from .families import Families
+from .registration import Registration, record_id
+
+KIND = "client_app"
+
+MOST = 200
+"""Programs that are known at once."""
+
+PER_MINUTE = 20
+"""Registrations that are taken, of all who come."""
+
+UNTOUCHED_SECONDS = 900.0
+"""How long a program has to sign in before it may be forgotten for another."""
+
+_NOTHING = Secret("")
+
+
+class Registry:
+    """Registrations by client id."""
+
+    def __init__(
+        self, vault: Vault, families: Families, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._vault = vault
+        self._families = families
+        self._clock = clock
+        self._recent: deque[float] = deque()
+
+    def get(self, client_id: str) -> Registration | None:
+        """Return a program that is known."""
+        record = self._vault.get(KIND, record_id(client_id))
+        return None if record is None else Registration.from_meta(record.meta)
+
+    def put(self, registration: Registration) -> None:
+        """Know a program. Raises `ValetError` ("too_many_programs")."""
+        if self.get(registration.client_id) is None:
+            self._make_room()
+        self._vault.put(KIND, record_id(registration.client_id), registration.to_meta(), _NOTHING)
+
+    def count(self) -> None:
+        """Count a registration by a stranger. Raises `ValetError` ("too_many_programs")."""
+        now = self._clock()
+        while self._recent and self._recent[0] <= now - 60:
+            self._recent.popleft()
+        if len(self._recent) >= PER_MINUTE:
+            raise ValetError("too_many_programs")
+        self._recent.append(now)
+
+    def _make_room(self) -> None:
+        """Forget the oldest program that nobody is signed in with."""
+        known = [Registration.from_meta(record.meta) for record in self._vault.list(KIND)]
+        if len(known) < MOST:
+            return
+        used = self._families.clients()
+        before = self._clock() - UNTOUCHED_SECONDS
+        idle = [one for one in known if one.client_id not in used and one.made_at < before]
+        if not idle:
+            raise ValetError("too_many_programs")
+        oldest = min(idle, key=lambda one: one.made_at)
+        self._vault.delete(KIND, record_id(oldest.client_id))
