@@ -6,10 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_valet.broker.audit import Audit
-from jupyter_valet.broker.clients.ending import Ending
-from jupyter_valet.broker.clients.keys import ClientKeys
 from jupyter_valet.broker.connections import Connection
-from jupyter_valet.broker.elicitation import Transactions
 from jupyter_valet.broker.kernels import Caller
 from jupyter_valet.broker.policy import Digests, Grant, Grants, Policy, Subject
 from jupyter_valet.broker.vault import Vault
@@ -19,16 +16,6 @@ def policy_of(vault: Vault, audit: Audit, *, level: str = "L2", wanted: str = "L
     """Return a policy for kernels that are all at `level`."""
     grants = Grants(vault, audit)
     return Policy(audit, grants, Digests(vault), lambda _: (level, "measured"), wanted)
-
-
-def keys_of(vault: Vault, audit: Audit, transactions: Transactions) -> ClientKeys:
-    """Return the keys of programs outside of the notebooks; there are none yet."""
-    return ClientKeys(vault, audit, Ending(Grants(vault, audit), transactions))
-
-
-def no_toolsets(principal: str) -> list[str]:
-    """Name nothing that a key could be for."""
-    return []
 
 
 def allow(policy: Policy, caller: Caller, connection: Connection, **grant: Any) -> Grant:

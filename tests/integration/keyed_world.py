@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 from api_calls import calls_of
-from granting import keys_of, no_toolsets, policy_of
+from granting import policy_of
 from local_server import LocalServer
 
 from jupyter_valet.broker.audit import Audit, read_audit
@@ -154,11 +154,9 @@ async def keyed_world(folder: Path, api: KeyedApi, **settings: Any) -> AsyncIter
     transactions = Transactions(vault)
     probes = Probes(vault, egress, clock=lambda: now[0])
     policy, kernels = policy_of(vault, audit), Kernels()
-    keys = keys_of(vault, audit, transactions)
     consent = Consent(
-        vault, audit, known, oauth, connections, transactions, probes, policy, kernels, keys,
-        no_toolsets,
-    )  # fmt: skip
+        vault, audit, known, oauth, connections, transactions, probes, policy, kernels
+    )
     calls = calls_of([toolset], connections, egress, audit, known, policy)
     try:
         yield KeyedWorld(

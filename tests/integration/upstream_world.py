@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from granting import keys_of, no_toolsets, policy_of, write_too
+from granting import policy_of, write_too
 from oauth_harness import Browser, Clock
 
 from jupyter_valet.broker.audit import Audit
@@ -144,8 +144,6 @@ async def upstream_world(
         Probes(vault, egress),
         policy,
         Kernels(),
-        keys_of(vault, audit, transactions),
-        no_toolsets,
     )
     clock = Clock()
     browser = Browser({"login": "jane", "password": "pw"})

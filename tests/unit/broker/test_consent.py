@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
-from granting import keys_of, no_toolsets, policy_of
+from granting import policy_of
 
 from jupyter_valet.broker.audit import Audit, read_audit
 from jupyter_valet.broker.connections import Connections, Probes
@@ -79,8 +79,6 @@ class World:
             Probes(self.vault, Egress()),
             policy_of(self.vault, self.audit),
             Kernels(),
-            keys_of(self.vault, self.audit, self.transactions),
-            no_toolsets,
         )
         self.transaction = self.transactions.create(
             JANE, provider="github", scopes={"read:user"}, reason="why"

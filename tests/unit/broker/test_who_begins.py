@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from granting import keys_of, no_toolsets, policy_of
+from granting import policy_of
 
 from jupyter_valet.broker.audit import Audit
 from jupyter_valet.broker.connections import Connections, Probes
@@ -67,8 +67,6 @@ async def test_no_authorization_begins_without_a_press_on_the_page(
         probes,
         policy_of(vault, audit),
         Kernels(),
-        keys_of(vault, audit, transactions),
-        no_toolsets,
     )
     caller = Caller("owner", "k1", "a.ipynb", ORIGIN)
     asked = transactions.create(caller, provider="github", scopes={"repo"}, reason="why")
