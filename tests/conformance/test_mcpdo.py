@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 from inspector import Mcpdo, question, words
+from jupyter_process import Server, jupyter_server
 from mcp_world import Upstream, World, world
+from outside import grant, sign_in
+from program import make_key, url
 from suite_server import Served, suite_server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.conformance]
@@ -95,3 +100,26 @@ async def test_a_form_that_is_declined_is_no_answer(suite: Served, mcpdo: Mcpdo,
     await mcpdo.connect(suite.url, suite.capability, era=era, elicit="form")
     asked = question(await mcpdo.call(FORM[era], message="Who are you?"))
     assert '"action":"decline"' in words(await mcpdo.respond(asked, "--decline"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("server")
+    config = "c.ValetExtension.demo = True\n"
+    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+        yield running
+
+
+@ERAS
+async def test_a_program_at_jupyter_s_port_asks_and_finishes(
+    server: Server, mcpdo: Mcpdo, era: str
+) -> None:
+    """ES-02: with an API key, and a person who signs in, or allows, on the page of the URL."""
+    key = make_key(server, f"mcpdo {era}", "tools:write")
+    await mcpdo.connect(url(server), key, era=era, elicit="both")
+    asked = question(await mcpdo.call(TOOL, project="tidepool"))
+    if asked["message"].startswith("Sign in"):
+        await anyio.to_thread.run_sync(sign_in, server, asked["url"])
+    else:
+        await anyio.to_thread.run_sync(grant, server, asked["url"], {})
+    assert '"number"' in words(await mcpdo.respond(asked, "--done"))
