@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jupyter_valet.broker.reveal import reveal_bytes
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.vault.ledger import Ledger
-from jupyter_valet.broker.vault.sealing import Cost, Facts, Kek, Unsealable, canonical, mac
+from jupyter_valet.broker.vault.sealing import Cost, Facts, Kek, Mac, Unsealable, canonical
 
 KEK = Kek(b"k" * 32)
 FACTS = Facts("vault", "connection", "one", 1, 7, 1.5, '{"a":1}')
@@ -95,7 +95,7 @@ def test_canonical_json_does_not_depend_on_order() -> None:
 
 
 def test_a_mac_is_told_by_its_key() -> None:
-    assert mac(Secret("a"), b"x") != mac(Secret("b"), b"x")
+    assert Mac(Secret("a")).of(b"x") != Mac(Secret("b")).of(b"x")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,10 @@ class FolderHome:
         self._place = place
         self.locks = FileLocks(place.locks)
 
+    def exists(self) -> bool:
+        """Whether there is a vault file."""
+        return identity(self._place.database) is not None
+
     def header(self) -> Header | None:
         """Return who the vault file is, or None when there is none."""
         return self._read(self._place.database)

@@ -50,10 +50,10 @@ class Opening:
         Raises `VaultLocked`, `PassphraseRefused`, `KeyUnavailable`, `VaultDamaged`,
         `VaultUnwritable` or `VaultUnreachable`.
         """
-        if self._home.header() is None:
+        if not self._home.exists():
             try:
                 with self.locks.held("\0create", _CREATION_SECONDS):
-                    if self._home.header() is None:
+                    if not self._home.exists():
                         self._make()
                     # Still under the lock: the witness must be there before the first write.
                     return self._open(accept_older)

@@ -80,6 +80,10 @@ class Rows(abc.ABC):
     def _run(self, statement: str, values: tuple[Value, ...]) -> list[Row]:
         """Run a statement in the open transaction and return its rows."""
 
+    def _write(self, statement: str, values: tuple[Value, ...]) -> None:
+        """Run a statement that says nothing, now or with the commit: nobody reads in between."""
+        self._run(statement, values)
+
     def state(self) -> StateRow:
         """Return the sealed ledger. Raises `VaultDamaged` when there is none."""
         rows = self._run(self._texts.state, self._vault)
@@ -89,7 +93,7 @@ class Rows(abc.ABC):
 
     def put_state(self, row: StateRow) -> None:
         """Store the sealed ledger."""
-        self._run(
+        self._write(
             self._texts.put_state, (row.key_version, row.generation, row.sealed, *self._vault)
         )
 
@@ -108,11 +112,11 @@ class Rows(abc.ABC):
     def put_record(self, row: RecordRow) -> None:
         """Store a record in the place of an earlier one."""
         values = (row.key_version, row.revision, row.updated_at, row.meta, row.sealed)
-        self._run(self._texts.put_record, (*self._vault, row.kind, row.id, *values))
+        self._write(self._texts.put_record, (*self._vault, row.kind, row.id, *values))
 
     def delete_record(self, kind: str, record_id: str) -> None:
         """Delete a record."""
-        self._run(self._texts.delete_record, (*self._vault, kind, record_id))
+        self._write(self._texts.delete_record, (*self._vault, kind, record_id))
 
     def redeemed(self) -> dict[bytes, float]:
         """Return the tokens that were used, and when each would have expired."""
@@ -121,11 +125,11 @@ class Rows(abc.ABC):
 
     def put_redeemed(self, digest: bytes, expires_at: float) -> None:
         """Remember a used token."""
-        self._run(self._texts.put_redeemed, (*self._vault, digest, expires_at))
+        self._write(self._texts.put_redeemed, (*self._vault, digest, expires_at))
 
     def delete_redeemed(self, digest: bytes) -> None:
         """Forget a used token that has expired."""
-        self._run(self._texts.delete_redeemed, (*self._vault, digest))
+        self._write(self._texts.delete_redeemed, (*self._vault, digest))
 
 
 def typed(row: Row, types: tuple[type, ...]) -> tuple[Any, ...]:

@@ -129,6 +129,9 @@ class Home(Protocol):
     def locks(self) -> Locks:
         """The locks of whatever vault lies here."""
 
+    def exists(self) -> bool:
+        """Whether a vault lies here."""
+
     def header(self) -> Header | None:
         """Return who lies here, or None when no vault does. Raises `VaultDamaged`."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import Connection, Error
+from psycopg import Connection, Cursor, Error
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ....wire.errors import ValetError
@@ -89,10 +89,8 @@ class Database:
         Raises `VaultUnsure` when the answer to the commit was lost: it may have happened.
         """
         with clear_errors(), self.begun("BEGIN", *first) as (connection, rows):
-            for statement, values in others:
-                run(connection, statement, values)
             try:
-                connection.execute("COMMIT")
+                commit(connection, others)
             except Error:
                 if connection.closed:
                     raise VaultUnsure from None
@@ -116,9 +114,12 @@ class Database:
         for left in reversed(range(_TRIES)):
             connection = self._lend()
             try:
-                if how:
+                if not how:
+                    return connection, run(connection, first, values)
+                with connection.pipeline():
                     connection.execute(how.encode())
-                return connection, run(connection, first, values)
+                    cursor = connection.execute(first.encode(), values)
+                return connection, _rows(cursor)
             except BaseException as error:
                 died = connection.closed
                 self._give_back(connection)
@@ -145,8 +146,24 @@ class Database:
 
 def run(connection: Connection, statement: str, values: Sequence[Value]) -> list[Row]:
     """Run a statement and return its rows, if it has any."""
-    cursor = connection.execute(statement.encode(), values)
+    return _rows(connection.execute(statement.encode(), values))
+
+
+def _rows(cursor: Cursor) -> list[Row]:
     return list(cursor.fetchall()) if cursor.description else []
+
+
+def commit(connection: Connection, statements: Sequence[Statement]) -> None:
+    """Run the statements and commit, in one exchange; of those after one that fails, none is run.
+
+    Raises `VaultUnwritable` when the commit turned out to be a roll-back.
+    """
+    with connection.pipeline():
+        for statement, values in statements:
+            connection.execute(statement.encode(), values)
+        last = connection.execute("COMMIT")
+    if last.statusmessage != "COMMIT":
+        raise VaultUnwritable("the database took it back")
 
 
 def _check(connection: Connection) -> None:

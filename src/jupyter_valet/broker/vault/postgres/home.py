@@ -28,6 +28,10 @@ class PostgresHome:
         self.locks = AdvisoryLocks(database.locks, owner, FileLocks(place.locks))
         self._database = database
 
+    def exists(self) -> bool:
+        """Whether the owner has a vault."""
+        return self.header() is not None
+
     def header(self) -> Header | None:
         """Return the owner's vault, or None when there is none."""
         return self._find(finished=True)

@@ -10,24 +10,26 @@ from collections.abc import Iterator
 from psycopg import Connection, Error
 
 from ....wire.errors import ValetError
-from ..errors import VaultDamaged, VaultUnreachable, VaultUnsure, VaultUnwritable
-from ..rows import Row, Rows, Value, statements
+from ..errors import VaultDamaged, VaultUnreachable, VaultUnsure
+from ..rows import Row, Rows, Value, statements, typed
 from ..sealing import TAG_BYTES
 from ..store import Header, StateRow
 from .commits import Mark, happened
-from .database import Database, run
+from .database import Database, Statement, commit, run
 from .faults import clear_errors
 
 _TEXTS = statements("%s", "vault")
 
 _TAG = f"substr(sealed, length(sealed) - {TAG_BYTES - 1})"
 _VERSION = f"SELECT {_TAG} FROM state WHERE vault = %s"
-_LOCK = f"{_VERSION} FOR UPDATE"
-_MARKED = " RETURNING pg_current_xact_id()::text"
+_STATE = "SELECT key_version, generation, sealed, '' FROM state WHERE vault = %s"
+_LOCK = _STATE.replace("''", "pg_current_xact_id()::text") + " FOR UPDATE"
 _ASK = f"SELECT pg_xact_status(%s::xid8), generation, {_TAG} FROM state WHERE vault = %s"
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+_GONE = "it is no longer in the database"
 
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
@@ -47,6 +49,8 @@ class PostgresStore(Rows):
         self.header = header
         self._database = database
         self._connection: Connection | None = None
+        self._state: Row = ()
+        self._writes: list[Statement] = []
         self._mark: Mark | None = None
 
     def close(self) -> None:
@@ -60,19 +64,22 @@ class PostgresStore(Rows):
 
     def data_version(self) -> int:
         """Return the version of the newest commit."""
-        return _version(self._database.ask(_VERSION, self._vault))
+        rows = self._database.ask(_VERSION, self._vault)
+        if not rows:
+            raise VaultDamaged(_GONE)
+        return int.from_bytes(rows[0][0])
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[int]:
         """Run the block on one snapshot."""
-        with self._transaction(_READ, _VERSION) as (_, version):
-            yield version
+        with self._transaction(_READ, _STATE):
+            yield _version(self._state[2])
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[int]:
         """Run the block as the only writer of this vault, then commit what it did."""
-        with self._transaction(_WRITE, _LOCK) as (connection, version):
-            yield version
+        with self._transaction(_WRITE, _LOCK) as connection:
+            yield _version(self._state[2])
             if self._mark is not None:
                 self._commit(connection, self._mark)
 
@@ -80,38 +87,40 @@ class PostgresStore(Rows):
         """Return the version of the state that was written last."""
         return before if self._mark is None else self._mark.version
 
+    def state(self) -> StateRow:
+        """Return the sealed ledger, which came with the beginning of the transaction."""
+        return StateRow(*typed(self._state[:3], (int, int, bytes)))
+
     def put_state(self, row: StateRow) -> None:
         """Store the sealed ledger, and remember by what its commit can be known."""
-        [(transaction,)] = self._run(
-            self._texts.put_state + _MARKED,
-            (row.key_version, row.generation, row.sealed, *self._vault),
-        )
-        version = int.from_bytes(row.sealed[-TAG_BYTES:])
-        self._mark = Mark(transaction, row.generation, version)
+        super().put_state(row)
+        self._mark = Mark(self._state[3], row.generation, _version(row.sealed))
 
     def _run(self, statement: str, values: tuple[Value, ...]) -> list[Row]:
         assert self._connection is not None, "outside of a transaction"
         return run(self._connection, statement, values)
 
+    def _write(self, statement: str, values: tuple[Value, ...]) -> None:
+        self._writes.append((statement, values))
+
     @contextlib.contextmanager
-    def _transaction(self, how: str, first: str) -> Iterator[tuple[Connection, int]]:
+    def _transaction(self, how: str, first: str) -> Iterator[Connection]:
         with clear_errors(), self._database.begun(how, first, self._vault) as (connection, rows):
-            self._connection, self._mark = connection, None
+            if not rows:
+                raise VaultDamaged(_GONE)
+            self._connection, self._state, self._writes, self._mark = connection, rows[0], [], None
             try:
-                yield connection, _version(rows)
+                yield connection
             finally:
                 self._connection = None
 
     def _commit(self, connection: Connection, mark: Mark) -> None:
         try:
-            answer = connection.execute("COMMIT").statusmessage
+            commit(connection, self._writes)
         except Error:
             if not connection.closed:
                 raise
             self._find_out(mark)
-        else:
-            if answer != "COMMIT":
-                raise VaultUnwritable("the database took it back")
 
     def _find_out(self, mark: Mark) -> None:
         """Return when the commit happened although its answer was lost.
@@ -140,7 +149,5 @@ class PostgresStore(Rows):
         return happened(mark, status, generation, int.from_bytes(tag))
 
 
-def _version(rows: list[Row]) -> int:
-    if not rows:
-        raise VaultDamaged("it is no longer in the database")
-    return int.from_bytes(rows[0][0])
+def _version(sealed: bytes) -> int:
+    return int.from_bytes(sealed[-TAG_BYTES:])
