@@ -78,7 +78,7 @@ def jupyter(
     runtime = home / "runtime"
     for folder in (root, runtime, home / "data", home / "ipython"):
         folder.mkdir(parents=True, exist_ok=True)
-    _write_lab_configuration(home / "config" / "labconfig")
+    write_lab_configuration(home / "config" / "labconfig")
     command = [
         *(sys.executable, "-m", _MODULES[app]),
         *("--no-browser", "--allow-root", "--expose-app-in-browser"),
@@ -123,7 +123,7 @@ def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _write_lab_configuration(folder: Path) -> None:
+def write_lab_configuration(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (folder / "page_config.json").write_text(json.dumps(news))

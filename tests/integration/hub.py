@@ -84,6 +84,7 @@ class Hub:
     home: Path
     token: str
     proxy_token: str
+    process: subprocess.Popen[bytes] = field(init=False, repr=False)
     verify: Any = True
     clients: list[httpx2.Client] = field(default_factory=list)
 
@@ -238,6 +239,7 @@ def jupyterhub(
             stderr=subprocess.STDOUT,
         )
     try:
+        hub.process = process
         _wait(process, hub)
         yield hub
     finally:
