@@ -32,6 +32,8 @@ DECIDES = (
     "connections.end",
     "grants.end",
     "grants.change",
+    "client_keys.make",
+    "client_keys.end",
     "vault.unlock",
 )
 

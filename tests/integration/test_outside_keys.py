@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -168,6 +170,41 @@ def test_a_key_that_another_process_revokes_ends_a_stream_within_seconds(server:
         revoked = _ends(reading, lambda: valet(server, "token", "revoke", "from the terminal"))
         assert revoked < 3
     assert ask(server, *LIST, token=token)[0] == 401
+
+
+@pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
+def test_a_call_that_waits_for_its_person_ends_with_its_key_and_the_question_with_it(
+    server: Server, era: str
+) -> None:
+    """A question that is answered later must not give anything to a program that is out."""
+    name = f"waiting {era}"
+    token = make_key(server, name)
+    call = {"name": "demo_list_issues", "arguments": {"project": "tidepool"}}
+    if era == "2026-07-28":
+        message, headers = modern("tools/call", **call)
+        message["params"]["_meta"] = {
+            **message["params"]["_meta"],
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+    else:
+        headers = begin_session(server, token)
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, server, message, headers, token=token)
+        while not (asked := waiting(server)):
+            time.sleep(0.05)
+        began = time.monotonic()
+        revoke_key(server, name)
+        status, _, body = answer.result(20)
+    assert time.monotonic() - began < 2
+    assert status == 401 or b"result" not in body
+    assert waiting(server) == []
+    assert "Cancelled" in server.get(f"valet/connect/{asked[0]}").body
+
+
+def waiting(server: Server) -> list[str]:
+    """Return the ids of the questions on the connections page."""
+    return re.findall(r'valet/connect/([\w-]+)"', server.get("valet/connections").body)
 
 
 def test_others_stream_on_when_a_key_is_revoked(server: Server) -> None:
