@@ -1,0 +1,305 @@
+"""Codes and tokens: good once, for one program, one endpoint, one while; and what a theft ends."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+from authorization_world import JANE, ORIGIN, REDIRECT, RESOURCE, World
+
+from jupyter_valet.broker.authorization import Families, tokens
+from jupyter_valet.broker.authorization.families import KIND, MOST
+from jupyter_valet.broker.clients import Refused
+from jupyter_valet.broker.vault import Conflict
+
+pytestmark = pytest.mark.anyio
+
+BAD = (400, {"error": "invalid_grant"})
+DAY = 86_400.0
+
+
+async def test_a_code_becomes_tokens_of_an_hour_for_what_was_ticked(world: World) -> None:
+    """AS-03, AS-07: short-lived, and to a public client; RFC 6749 §5.1."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id, "tools:read")
+    assert (told["token_type"], told["expires_in"], told["scope"]) == ("Bearer", 3600, "tools:read")
+    proven = await world.prove(told["access_token"])
+    assert proven.principal == JANE
+    assert proven.client.id.startswith("client:app:")
+    assert proven.client.name == "Editor (127.0.0.1)"
+    assert proven.client.scopes == {"tools:read"}
+    assert proven.client.expires_at == world.time.now + 3600
+
+
+async def test_only_digests_are_kept(world: World) -> None:
+    """RS-13, AS-03: who reads the vault's rows comes in with none of them."""
+    told = await world.signed_in(await world.registered())
+    [record] = world.vault.list(KIND)
+    kept = f"{record.id} {record.meta}"
+    for secret in (told["access_token"], told["refresh_token"]):
+        assert secret.rpartition("_")[2] not in kept
+        assert secret not in kept
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"code_verifier": "another-verifier-that-is-long-enough-to-be-one"}, "invalid_grant"),
+        ({"code_verifier": ""}, "invalid_request"),
+        ({"redirect_uri": "http://127.0.0.1:9/callback"}, "invalid_grant"),
+        ({"redirect_uri": ""}, "invalid_grant"),
+        ({"resource": "https://hub.example/user/bob/valet/mcp"}, "invalid_target"),
+        ({"client_id": ""}, "invalid_client"),
+        ({"client_id": "nobody"}, "invalid_client"),
+        ({"client_secret": "x"}, "invalid_client"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": ""}, "unsupported_grant_type"),
+        ({"code": ""}, "invalid_request"),
+        ({"code": "jvc_x"}, "invalid_grant"),
+    ],
+)
+async def test_a_code_is_bound_to_all_that_it_was_asked_with(
+    world: World, change: dict[str, str], error: str
+) -> None:
+    """BP-05, CL-09, CL-11, RFC 6749 §5.2: and a wrong guess does not spend it."""
+    client_id = await world.registered()
+    code = await world.code(client_id)
+    status, told = await world.redeem(**{"client_id": client_id, "code": code, **change})
+    assert (status, told["error"]) == (400, error)
+    assert (await world.redeem(client_id, code))[0] == 200
+
+
+async def test_a_code_of_one_program_is_worth_nothing_to_another(world: World) -> None:
+    """RFC 6749 §4.1.3."""
+    client_id, other = await world.registered(), await world.registered()
+    code = await world.code(client_id)
+    assert await world.redeem(other, code) == BAD
+    assert (await world.redeem(client_id, code))[0] == 200
+
+
+async def test_a_code_is_good_for_a_minute(world: World) -> None:
+    """RFC 6749 §4.1.2."""
+    client_id = await world.registered()
+    code = await world.code(client_id)
+    world.time.now += 60
+    assert await world.redeem(client_id, code) == BAD
+
+
+async def test_a_code_that_comes_twice_ends_what_came_of_it(world: World) -> None:
+    """RFC 6749 §4.1.2, RFC 9700 §4.2: one of the two has stolen it."""
+    client_id = await world.registered()
+    code = await world.code(client_id)
+    _, told = await world.redeem(client_id, code)
+    assert await world.redeem(client_id, code) == BAD
+    with pytest.raises(Refused):
+        await world.prove(told["access_token"])
+    assert await world.refresh(client_id, told["refresh_token"]) == BAD
+    assert world.actions == ["client_app.allowed", "client_app.replayed"]
+
+
+async def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_family(world: World) -> None:
+    """AS-03, RFC 9700 §4.14.2: however often it was refreshed since."""
+    client_id = await world.registered()
+    first = await world.signed_in(client_id)
+    token, latest = first["refresh_token"], {}
+    for _ in range(12):
+        status, latest = await world.refresh(client_id, token)
+        assert status == 200
+        assert latest["refresh_token"] != token
+        token = latest["refresh_token"]
+        world.time.now += 1
+    assert await world.refresh(client_id, first["refresh_token"]) == BAD
+    assert await world.refresh(client_id, token) == BAD
+    with pytest.raises(Refused):
+        await world.prove(latest["access_token"])
+
+
+async def test_two_processes_that_refresh_at_once_do_not_both_get_tokens(world: World) -> None:
+    """AS-03: the vault refuses the second step, and neither is believed."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id)
+    elsewhere = Families(world.vault, clock=world.time)
+    family = elsewhere.led_to("jvr_", told["refresh_token"])
+    assert family
+    assert (await world.refresh(client_id, told["refresh_token"]))[0] == 200
+    with pytest.raises(Conflict):
+        elsewhere.save(family.issued("jvo_x", "jvr_x", "tools:read", world.time.now))
+
+
+async def test_a_refresh_may_take_less_and_keeps_the_rest_for_later(world: World) -> None:
+    """RFC 6749 §6, RS-10: less may be a part of what was ticked."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id, "tools:read")
+    _, less = await world.refresh(client_id, told["refresh_token"], scope="tools:read:demo")
+    assert less["scope"] == "tools:read:demo"
+    assert (await world.prove(less["access_token"])).client.scopes == {"tools:read:demo"}
+    _, again = await world.refresh(client_id, less["refresh_token"])
+    assert again["scope"] == "tools:read"
+
+
+@pytest.mark.parametrize("scope", ["tools:write", "tools:write:demo", "tools:read admin"])
+async def test_a_refresh_takes_no_more_than_was_ticked(world: World, scope: str) -> None:
+    """RFC 6749 §6."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id, "tools:read")
+    status, refused = await world.refresh(client_id, told["refresh_token"], scope=scope)
+    assert (status, refused["error"]) == (400, "invalid_scope")
+    assert (await world.refresh(client_id, told["refresh_token"]))[0] == 200
+
+
+async def test_a_second_request_for_more_gives_what_is_ticked_of_all_of_it(world: World) -> None:
+    """S26 step-up: the program asks for the union; the first sign-in stays as it is."""
+    client_id = await world.registered()
+    first = await world.signed_in(client_id, "tools:read")
+    more = await world.signed_in(client_id, "tools:read", "tools:write:demo")
+    assert more["scope"] == "tools:read tools:write:demo"
+    assert (await world.prove(first["access_token"])).client.scopes == {"tools:read"}
+    one, other = (await world.prove(t["access_token"]) for t in (first, more)), None
+    assert len({proven.client.id async for proven in one}) == 1
+    assert other is None
+
+
+async def test_a_token_is_for_the_endpoint_that_it_was_asked_for(world: World) -> None:
+    """RS-05, RFC 8707: also against another name of the same server."""
+    told = await world.signed_in(await world.registered())
+    with pytest.raises(Refused):
+        await world.prove(told["access_token"], "http://127.0.0.1:8888/valet/mcp")
+
+
+async def test_an_access_token_ends_after_an_hour_and_a_refresh_token_after_thirty_days(
+    world: World,
+) -> None:
+    """AS-03, RS-04."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id)
+    world.time.now += 3600
+    with pytest.raises(Refused):
+        await world.prove(told["access_token"])
+    world.time.now += 30 * DAY - 3601
+    status, told = await world.refresh(client_id, told["refresh_token"])
+    assert status == 200
+    world.time.now += 30 * DAY
+    assert await world.refresh(client_id, told["refresh_token"]) == BAD
+
+
+async def test_nobody_stays_signed_in_for_longer_than_was_chosen(world: World) -> None:
+    """AS-03: ninety days at most, or what the person said."""
+    client_id = await world.registered()
+    token = (await world.signed_in(client_id))["refresh_token"]
+    for _ in range(4):
+        world.time.now += 22 * DAY
+        status, told = await world.refresh(client_id, token)
+        assert status == 200
+        token = told["refresh_token"]
+    world.time.now += 2 * DAY
+    assert await world.refresh(client_id, token) == BAD
+    week = await world.signed_in(client_id, until="week")
+    world.time.now += 7 * DAY - 600
+    _, short = await world.refresh(client_id, week["refresh_token"])
+    assert short["expires_in"] == 600
+    world.time.now += 600
+    with pytest.raises(Refused):
+        await world.prove(short["access_token"])
+
+
+async def test_a_made_up_refresh_token_ends_nothing_of_those_whose_access_token_it_knows(
+    world: World,
+) -> None:
+    """An access token is shown to the endpoint; whoever sees it must not end the sign-in by it."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id)
+    id = tokens.key("jvo_", told["access_token"])
+    for guess in (
+        f"jvr_{id}_{'a' * 43}",
+        f"jvr_{'0' * 32}_{'a' * 43}",
+        "jvr_",
+        "x",
+        told["access_token"],
+    ):
+        assert await world.refresh(client_id, guess) == BAD
+    assert (await world.refresh(client_id, told["refresh_token"]))[0] == 200
+
+
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+async def test_a_revoked_token_ends_its_sign_in(world: World, which: str) -> None:
+    """RFC 7009 §2.1: of the program that it was issued to, and of no other."""
+    client_id, other = await world.registered(), await world.registered()
+    told = await world.signed_in(client_id)
+    for who, hint in ((other, ""), (client_id, "what_is_this")):
+        body = urlencode({"client_id": who, "token": told[which], "token_type_hint": hint})
+        assert (await world.post("revoke", body))[0] == 200
+        if who == other:
+            await world.prove(told["access_token"])
+    with pytest.raises(Refused):
+        await world.prove(told["access_token"])
+    assert await world.refresh(client_id, told["refresh_token"]) == BAD
+    assert world.actions[-1] == "client_app.ended"
+
+
+async def test_to_revoke_what_is_not_good_is_no_error_and_to_name_no_token_is(
+    world: World,
+) -> None:
+    """RFC 7009 §2.2."""
+    client_id = await world.registered()
+    assert await world.post("revoke", f"client_id={client_id}&token=x") == (200, {})
+    assert (await world.post("revoke", f"client_id={client_id}"))[1]["error"] == "invalid_request"
+    assert (await world.post("revoke", "token=x"))[1]["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('{"grant_type": "authorization_code"}', "application/json"),
+        (
+            "grant_type=authorization_code&grant_type=refresh_token",
+            "application/x-www-form-urlencoded",
+        ),
+        ("grant_type=%ff", "application/x-www-form-urlencoded"),
+        ("", ""),
+        ("grant_type=authorization_code", "multipart/form-data; boundary=x"),
+    ],
+)
+async def test_what_is_no_form_is_refused(world: World, body: str, kind: str) -> None:
+    """RFC 6749 §3.2: form-encoded, each parameter once."""
+    status, told = await world.post("token", body, kind)
+    assert (status, told["error"]) == (400, "invalid_request")
+
+
+async def test_over_plain_http_to_another_machine_no_token_is_given(world: World) -> None:
+    """OAuth 2.1 §1.5: https, or loopback."""
+    body = urlencode({"grant_type": "refresh_token", "client_id": "x", "refresh_token": "x"})
+    for endpoint in ("token", "revoke"):
+        status, told = await world.post(endpoint, body, origin="http://jupyter.lan:8888/")
+        assert (status, told["error"]) == (400, "insecure_transport")
+
+
+async def test_one_program_has_sixteen_sign_ins_of_a_person_at_most(world: World) -> None:
+    """One more ends the one that was used longest ago; the vault does not fill up."""
+    client_id = await world.registered()
+    first = await world.signed_in(client_id)
+    for _ in range(MOST):
+        world.time.now += 1
+        last = await world.signed_in(client_id)
+    with pytest.raises(Refused):
+        await world.prove(first["access_token"])
+    await world.prove(last["access_token"])
+    assert len(world.families.of(JANE)) == MOST
+
+
+async def test_what_is_over_is_swept_and_the_use_of_a_token_is_seen(world: World) -> None:
+    """The connections page says when a program was last here, without a write for each call."""
+    client_id = await world.registered()
+    told = await world.signed_in(client_id)
+    start = world.time.now
+    world.time.now += 599
+    await world.prove(told["access_token"])
+    assert [family.used_at for family in world.families.of(JANE)] == [start]
+    world.time.now += 2
+    await world.prove(told["access_token"])
+    assert [family.used_at for family in world.families.of(JANE)] == [world.time.now]
+    world.time.now += 91 * DAY
+    await world.code(client_id)
+    assert len(world.vault.list(KIND)) == 1
+    assert ORIGIN in RESOURCE
+    assert REDIRECT
