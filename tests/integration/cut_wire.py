@@ -72,6 +72,8 @@ class CutWire:
             far = socket.socket(socket.AF_UNIX)
             far.connect(str(self.server.folder / _NAME))
             self._wires.append(_Wire(self, near, far))
+            if not self.open:  # closed meanwhile
+                self._wires[-1].end()
 
 
 class _Wire:
