@@ -6,8 +6,8 @@ that the rules for refused credentials and for scopes that turn out to be missin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ class _Sending:
         connection = self.parts._access.connection(self.caller, self.profile, self.use)
         credential = await self._credential(connection, found=True)
         for last_try in (False, True):
-            with self._refusals(connection):
+            try:
                 async with self.parts._egress.stream(
                     self.use.request,
                     credential,
@@ -124,6 +124,9 @@ class _Sending:
                         self._note_use(connection)
                         yield answer
                         return
+            except ValetError as error:
+                self._note_refusal(connection, error)
+                raise
             # As in `run`; but an upload that has begun cannot be sent from its beginning.
             credential = await self._credential(connection, rejected=credential)
             if upload is not None:
@@ -158,24 +161,20 @@ class _Sending:
             raise self._sign_in(scopes, needs.reason) from None
 
     async def _send(self, connection: Connection, credential: Secret) -> Response:
-        with self._refusals(connection):
+        try:
             return await self.parts._egress.send(
                 self.use.request, credential, **self._terms(connection)
             )
-
-    @contextmanager
-    def _refusals(self, connection: Connection) -> Iterator[None]:
-        """Write down what the egress refuses, and count a reflection."""
-        try:
-            yield
-        except Withheld:
-            self._refused(connection, "response_withheld")
-            self.parts._connections.reflected(connection)
-            raise
         except ValetError as error:
-            if error.code == "endpoint_denied":
-                self._refused(connection, error.code)
+            self._note_refusal(connection, error)
             raise
+
+    def _note_refusal(self, connection: Connection, error: ValetError) -> None:
+        """Write down what the egress refuses, and count a reflection."""
+        if isinstance(error, Withheld) or error.code == "endpoint_denied":
+            self._refused(connection, error.code)
+        if isinstance(error, Withheld):
+            self.parts._connections.reflected(connection)
 
     def _check_refusal(self, connection: Connection, response: Response | Streamed) -> None:
         """Raise `NeedsAuthorization` when signing in again, or for more, would help."""

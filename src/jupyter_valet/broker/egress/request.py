@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..toolsets import Operation, Parameter, Toolset
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN = re.compile(r"[A-Za-z0-9_\-]+")
 _SEPARATORS = re.compile(r"[/\\]")
 _DECODINGS = 3
 """How often an upstream and its proxies may decode a path before it reaches a router."""
@@ -90,9 +92,14 @@ def may_be_argument(header: str) -> bool:
 
 def usable(name: str, value: str) -> bool:
     """No credential, no framing, no rewriting, no line break (R111, R122–R126, R128)."""
-    if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
-        return False
-    return name.lower() not in _OURS and not name.lower().startswith(_REWRITES)
+    return _VALUE.fullmatch(value) is not None and _is_field(name)
+
+
+@lru_cache(maxsize=1024)
+def _is_field(name: str) -> bool:
+    """Tell it of a name, of which there are few, and each in every call."""
+    low = name.lower()
+    return bool(_FIELD.fullmatch(name)) and low not in _OURS and not low.startswith(_REWRITES)
 
 
 def build(toolset: Toolset, operation: Operation, arguments: Mapping[str, Any]) -> Request:
@@ -164,7 +171,7 @@ def _check_piece(parameter: Parameter, text: str, *, empty: bool) -> None:
     too and is decoded later. A parameter with several segments may have slashes, but none of them
     empty.
     """
-    if text.isascii() and text.replace("-", "_").isidentifier():
+    if _PLAIN.fullmatch(text):
         return
     torn = parameter.reserved and (text.startswith("/") or "//" in text)
     if torn or not (text or empty):
@@ -181,7 +188,7 @@ def _check_piece(parameter: Parameter, text: str, *, empty: bool) -> None:
 def _climbs(path: str) -> bool:
     """Tell whether pieces that are harmless apart make a dot segment together."""
     for _ in range(_DECODINGS + 1):
-        if any(part in (".", "..") for part in _SEPARATORS.split(path)):
+        if "." in path and any(part in (".", "..") for part in _SEPARATORS.split(path)):
             return True
         if "%" not in path:
             return False

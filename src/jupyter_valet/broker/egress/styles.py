@@ -30,7 +30,7 @@ _KEPT_IN_PATH = "/:@!$&'()*+,="
 
 def encode(text: str) -> str:
     """Percent-encode all but RFC 3986's unreserved characters."""
-    return quote(text, safe="")
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 def encode_reserved_query(text: str) -> str:

@@ -111,7 +111,6 @@ class _Leg:
     async def _call(self) -> Came:
         while True:
             # What comes now may have an effect: only for a client that is still there.
-            await asyncio.sleep(0)
             self.exchange.check()
             try:
                 outcome = await self.asking.calls.call(
@@ -125,6 +124,7 @@ class _Leg:
                 question = await self._ask(needs)
                 if question is not None:
                     return question
+                await asyncio.sleep(0)  # a client that went meanwhile is heard of now
             else:
                 return outcome
 
