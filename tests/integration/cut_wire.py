@@ -104,7 +104,7 @@ class _Wire:
                 cut = self._owner.cut_now(self) if _COMMIT in data else NEVER
                 if cut == BEFORE:
                     break
-                self._deaf = cut == AFTER
+                self._deaf = self._deaf or cut == AFTER
                 self._far.sendall(data)
         self.end()
 
