@@ -29,7 +29,7 @@ _CONFIG = """
 import os
 
 told = {told!r}
-c.JupyterHub.bind_url = told["url"]
+c.JupyterHub.bind_url = told["bind_url"]
 c.JupyterHub.hub_bind_url = told["hub_url"]
 c.JupyterHub.db_url = f"sqlite:///{{told['home']}}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{{told['home']}}/cookie_secret"
@@ -192,11 +192,13 @@ def jupyterhub(
     server_config: str = PLAIN,
     hub_config: str = "",
     certificate: Path | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[Hub]:
     """Run a Hub until the block ends, and all that it started with it.
 
     `server_config` is what an administrator puts into every server's configuration, `hub_config`
-    into the Hub's own. `certificate`, with its key, makes the proxy speak https.
+    into the Hub's own. `certificate`, with its key, makes the proxy speak https. `host` is the name
+    of this machine at which people know the Hub.
     """
     config = home / "etc"
     config.mkdir(parents=True)
@@ -206,7 +208,7 @@ def jupyterhub(
     modules = npm_folder() / "node_modules"
     scheme = "https" if certificate else "http"
     hub = Hub(
-        url=f"{scheme}://127.0.0.1:{free_port()}/",
+        url=f"{scheme}://{host}:{free_port()}/",
         hub_url=f"http://127.0.0.1:{free_port()}",
         proxy_api_url=f"http://127.0.0.1:{free_port()}",
         home=home,
@@ -216,6 +218,7 @@ def jupyterhub(
     )
     told = {
         **{name: getattr(hub, name) for name in ("url", "hub_url", "proxy_api_url", "token")},
+        "bind_url": hub.url.replace(host, "127.0.0.1"),
         "home": str(home),
         "proxy_token": hub.proxy_token,
         "certificate": str(certificate or ""),
