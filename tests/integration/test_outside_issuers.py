@@ -158,6 +158,25 @@ def test_a_token_that_names_our_address_by_its_host_alone_is_refused(world: Worl
     assert ask(world.server, *LIST, token=world.token(aud=here))[0] == 401
 
 
+def test_an_address_that_configuration_fixes_is_the_audience(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """RFC 8707, RFC 9728: what the metadata name as the resource is what `aud` must name."""
+    home = tmp_path_factory.mktemp("fixed")
+    config = (
+        "c.ValetExtension.public_origin = 'https://jupyter.example.org'\n"
+        f"c.ValetExtension.mcp_issuers = {{{world.signed.url!r}: "
+        "{'subjects': ['jane'], 'loopback': True}}\n"
+    )
+    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as server:
+        path = "valet/mcp/oauth-protected-resource"
+        resource = json.loads(ask(server, path=path, method="GET")[2])["resource"]
+        assert resource == "https://jupyter.example.org/user/jane/valet/mcp"
+        assert ask(server, *LIST, token=world.token(aud=resource))[0] == 200
+        assert ask(server, *LIST, token=world.token(aud=resource + "2"))[0] == 401
+        assert ask(server, *LIST, token=world.token())[0] == 401
+
+
 def test_a_session_belongs_to_the_program_that_began_it(world: World) -> None:
     """RS-12, BP-16: a new token of the same client goes on, another client's does not."""
     session = begin_session(world.server, world.token())

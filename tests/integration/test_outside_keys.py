@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import outside
 import pytest
 from jupyter_process import LOADED, PRESSED, Server, jupyter_server
 from leaks import must_not_leak
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from person import Person
 from program import (
     ask,
     begin_session,
@@ -200,6 +202,32 @@ def test_a_call_that_waits_for_its_person_ends_with_its_key_and_the_question_wit
     assert status == 401 or b"result" not in body
     assert waiting(server) == []
     assert "Cancelled" in server.get(f"valet/connect/{asked[0]}").body
+
+
+def test_a_sign_in_that_ends_after_its_program_did_gives_that_nothing(server: Server) -> None:
+    """The account is the person's, and stays; the program that asked for it is out."""
+    token = make_key(server, "impatient")
+    call = modern("tools/call", name="demo_list_issues", arguments={"project": "tidepool"})
+    _, _, body = ask(server, *call, token=token)
+    [question] = json.loads(body)["result"]["inputRequests"].values()
+    path = question["params"]["url"].partition(server.base)[2]
+
+    page = server.get(path)
+    if 'id="accept"' in page.body:
+        outside.press(server, page, path, "accept", understood="yes")
+        page = server.get(path)
+    pressed = outside.press(server, page, path, "approve")
+    binding = "; ".join(f"{n}={m.coded_value}" for n, m in pressed.cookies.items())
+    query = Person().at_demo(pressed.location)
+    revoke_key(server, "impatient")
+    server.get(f"valet/callback/demo?{query}", PRESSED, cookie=binding)
+
+    page = server.get("valet/connections")
+    assert "amara" in page.body.lower()
+    assert "impatient" not in page.body
+    connection = re.search(r'name="connection" value="([^"]+)"', page.body)
+    assert connection
+    press(server, "end", connection=connection[1], revoke="false")
 
 
 def waiting(server: Server) -> list[str]:

@@ -171,6 +171,7 @@ async def build(
     under_way = UnderWay(clients.caller, vault.data_version)
     ending.on_end(under_way.end)
     ending.on_end(policy.approvals.end_kernel)
+    ending.on_end(policy.grants.end_kernel)
     reception = Reception(Door(start.door), clients, under_way, calls, endpoint)
     registry = Registry(vault, families)
     names = partial(_toolset_names, catalogue)

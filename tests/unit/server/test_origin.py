@@ -90,6 +90,19 @@ def test_what_the_hub_says_comes_next() -> None:
     assert origins("", HUB).for_page("http", "evil.example") == "https://hub.example/user/jane/"
 
 
+def test_only_configuration_and_the_hub_fix_an_origin() -> None:
+    """RS-05: an audience must not come from a `Host`, which the client writes."""
+    learned = Origins(base_url="/b/", configured="", fallback=lambda: "http://127.0.0.1:8888")
+    learned.learn("http", "localhost:8888")
+    assert learned.fixed() == ""
+    told = Origins(base_url="/b/", configured="https://j.example", fallback=lambda: "")
+    assert told.fixed() == "https://j.example/b/"
+    hub = Origins(
+        base_url="/b/", configured="", fallback=lambda: "", hub_url="https://h.example/b/"
+    )
+    assert hub.fixed() == "https://h.example/b/"
+
+
 def test_a_page_belongs_to_the_origin_of_its_own_navigation() -> None:
     told = origins()
     assert told.for_page("http", "localhost:9999") == "http://localhost:9999/user/jane/"

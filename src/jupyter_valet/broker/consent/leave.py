@@ -98,7 +98,8 @@ class Leave:
                     grants.give(replace(grant, level=level))
                 return
         subject = subject_of(transaction)
-        if not subject.kernel_id or self._is_running(transaction):
+        lasts = not (subject.kernel_id or subject.client)
+        if lasts or self._is_running(transaction):
             name = transaction.client
             grants.give(Grant(subject, connection.id, level=level, client_name=name))
 
@@ -113,7 +114,10 @@ class Leave:
             raise ValetError("page_out_of_date")
 
     def _is_running(self, transaction: Transaction) -> bool:
-        """Tell whether the kernel that asked still is; one that restarted is another run."""
+        """Tell whether who asked still is.
+
+        A kernel that restarted is another run, and a client whose key was taken comes no more.
+        """
         ended_at = self.desk.policy.grants.ended_at(transaction.kernel_id)
         return transaction.created_at > ended_at
 
