@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_loses_nothing_that_was_promised(
         assert writer.stdout is not None
         listening = threading.Thread(target=said.extend, args=(writer.stdout,))
         listening.start()
-        for _ in range(3):
+        for _ in range(2):
             wait_for_more(said)
             time.sleep(chance.uniform(0.05, 0.15))
             server.kill()

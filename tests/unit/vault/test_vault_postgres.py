@@ -315,6 +315,19 @@ def test_a_commit_waits_for_the_disk_whatever_the_default(world: PostgresWorld) 
         assert lax.ask("SHOW synchronous_commit", ()) == [("on",)]
 
 
+def test_no_function_of_the_schema_stands_for_one_of_the_system(
+    world: PostgresWorld, ann: Vault
+) -> None:
+    """Who owns the schema runs nothing in our sessions."""
+    ann.put("connection", "1", {}, Secret("t"))
+    world.sql("CREATE FUNCTION length(bytea) RETURNS int LANGUAGE sql AS 'SELECT 1/0'")
+    try:
+        end_connections(world)
+        ann.put("connection", "2", {}, Secret("t"))
+    finally:
+        world.sql("DROP FUNCTION jupyter_valet.length(bytea)")
+
+
 def test_nobody_waits_for_ever_for_who_was_stopped(world: PostgresWorld) -> None:
     known = world.database()
     assert known.ask("SHOW lock_timeout", ()) == [("10s",)]

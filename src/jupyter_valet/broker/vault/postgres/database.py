@@ -21,7 +21,7 @@ from .schema import SCHEMA, prepare
 from .sessions import LockSession
 
 _SETTINGS = f"""
-SET search_path = {SCHEMA}, pg_catalog;
+SET search_path = {SCHEMA};
 SET lock_timeout = '10s';
 SET statement_timeout = '30s';
 SET idle_in_transaction_session_timeout = '60s';
@@ -33,9 +33,9 @@ SET tcp_user_timeout = 10000;
 SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') <> 'remote_apply';
 """
-"""A commit is durable when it is answered, whatever the database's own default. A broker that was
-stopped in the middle keeps others out for a minute at most, one whose machine fell silent for some
-ten seconds."""
+"""Only the system's own names come before ours, and a commit is durable when it is answered, whatever
+the database's default. A broker that was stopped in the middle keeps others out for a minute at most,
+one whose machine fell silent for some ten seconds."""
 _OLDEST = 140000
 """PostgreSQL 14: the first with all of these settings."""
 
