@@ -23,6 +23,7 @@ BENCHES = [
     "flow",
     "vault",
     "sandbox",
+    "clients",
 ]
 
 

@@ -17,6 +17,9 @@ from .peers import Binding
 MOST_REQUESTS = 128
 """Requests, long polls among them, that one kernel may have under way at once."""
 
+MOST_OF_CLIENT = 2048
+"""The same for a client outside, which may be many programs, each with a stream left open."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -109,8 +112,9 @@ class Kernels:
         Raises `ValetError` ("too_many_requests").
         """
         kernel = caller.kernel_id
-        if self._under_way[kernel] >= MOST_REQUESTS:
-            raise ValetError("too_many_requests", count=MOST_REQUESTS)
+        most = MOST_REQUESTS if caller.client is None else MOST_OF_CLIENT
+        if self._under_way[kernel] >= most:
+            raise ValetError("too_many_requests", count=most)
         self._under_way[kernel] += 1
         try:
             yield

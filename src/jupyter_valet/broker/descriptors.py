@@ -1,0 +1,26 @@
+"""Room for open connections: systems give a process few descriptors unless it asks for more."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+
+ENOUGH = 16384
+"""Descriptors for some thousand clients that are left open, each with a connection."""
+
+
+@cache
+def room() -> int:
+    """Return how many descriptors this process may have, after asking for enough (getrlimit(2))."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return ENOUGH
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return ENOUGH
+    wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], ENOUGH)

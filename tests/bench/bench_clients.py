@@ -1,0 +1,249 @@
+"""A thousand clients outside of the notebooks at Jupyter's port, and what a kernel notices of them.
+
+Each client has a session of 2025-11-25 with its stream open, as an editor that is left alone has:
+the revision that costs most, for 2026-07-28 keeps nothing between two requests. The kernel's calls
+are timed before, while and after they are there; forwarding is timed in turns with the same request
+to the broker itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import resource
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+from figures import ratio
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+from jupyter_process import TOKEN, Server, jupyter_server
+from notebook_kernel import Kernel
+from outside import sign_in, url
+
+SESSIONS = 1000
+AT_ONCE = 64
+CALLS = 300
+KB = 1024
+HEADERS = {
+    "Authorization": f"Bearer {TOKEN}",
+    "Accept": "application/json, text/event-stream",
+    "Content-Type": "application/json",
+}
+INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "bench", "version": "1"},
+}
+
+PREPARE = """
+%load_ext jupyter_valet
+import http.client, json, os, statistics, time, urllib.parse
+where = urllib.parse.urlsplit(os.environ["JUPYTER_VALET_URL"])
+def timed(do, calls):
+    seconds = []
+    for _ in range(calls):
+        begin = time.perf_counter(); do(); seconds.append(time.perf_counter() - begin)
+    return seconds
+def issue():
+    assert tools.demo.get_issue("tidepool", 41)["number"] == 41
+"""
+IN_TURNS = """
+meta = {{"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {{"name": "bench", "version": "1"}},
+        "io.modelcontextprotocol/clientCapabilities": {{}}}}
+arguments = {{"project": "tidepool", "number": 41}}
+params = {{"name": "demo_get_issue", "arguments": arguments, "_meta": meta}}
+body = json.dumps({{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}})
+def asker(netloc, path, token):
+    connection = http.client.HTTPConnection(netloc, timeout=60)
+    headers = {{"Authorization": "Bearer " + token, "Content-Type": "application/json",
+               "Accept": "application/json, text/event-stream",
+               "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+               "Mcp-Name": "demo_get_issue"}}
+    def ask():
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse(); said = answer.read()
+        assert answer.status == 200 and b'"isError":true' not in said, said
+    return ask
+direct = asker(where.netloc, "/mcp", os.environ["JUPYTER_VALET_CAPABILITY"])
+through = asker("127.0.0.1:{port}", "{path}", "{token}")
+connection = http.client.HTTPConnection("127.0.0.1:{port}")
+def status():
+    connection.request("GET", "{base}api/status", headers={{"Authorization": "token {token}"}})
+    assert connection.getresponse().read()
+for ask in (direct, through, status): timed(ask, 30)
+got = [[], [], []]
+for _ in range(10):
+    for number, ask in enumerate((direct, through, status)): got[number] += timed(ask, 30)
+print(json.dumps(got))
+"""
+
+
+@dataclass
+class Session:
+    """One client's session, with its stream."""
+
+    id: str
+    stream: aiohttp.ClientResponse
+
+
+def measure() -> list[dict[str, Any]]:
+    """Open the sessions, time what a kernel does meanwhile, and close them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    # Without the wall the kernel can time the way through Jupyter's port, too.
+    config = "c.ValetExtension.demo = True\nc.ValetExtension.sandbox = 'off'\n"
+    try:
+        with (
+            tempfile.TemporaryDirectory() as home,
+            jupyter_server(Path(home), fake=False, config=config, base="/user/jane/") as server,
+        ):
+            return asyncio.run(_measure(server))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def _measure(server: Server) -> list[dict[str, Any]]:
+    kernel = await asyncio.to_thread(Kernel, server)
+    try:
+        await asyncio.to_thread(kernel.run, PREPARE)
+        await _connected(server, lambda: kernel.run("issue()"))
+        direct, through, status = await _forwarding(server, kernel)
+        before = await _calls(kernel)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, headers=HEADERS) as http:
+            empty = _memory(server)
+            sessions = await _open(server, http)
+            full = _memory(server)
+            during = await _calls(kernel)
+            errors = await _all_at_once(server, http, sessions)
+            for session in sessions:
+                session.stream.close()
+        after = await _calls(kernel)
+    finally:
+        await asyncio.to_thread(kernel.end)
+    added = [a - b for a, b in zip(sorted(through), sorted(direct), strict=True)]
+    return [
+        {
+            "name": f"errors of {SESSIONS:,} client sessions",
+            "value": float(SESSIONS - len(sessions) + errors),
+            "goal": "<= 0",
+            "unit": "requests",
+        },
+        {
+            "name": "memory of an idle session, server and broker",
+            "value": (full - empty) / KB / SESSIONS,
+            "goal": "<= 64",
+            "unit": "KB",
+        },
+        ratio("a kernel's call with these sessions ÷ without", during, before + after, "<= 1.2"),
+        ratio("what Jupyter's port adds to a call ÷ the call", added, direct, "<= 1.0"),
+        ratio("what it adds ÷ a small authenticated handler of Jupyter", added, status, "<= 1.0"),
+    ]
+
+
+async def _connected(server: Server, call: Any) -> None:
+    """Make a call that needs the sign-in, and sign in."""
+    work = asyncio.ensure_future(asyncio.to_thread(call))
+    while not work.done():
+        body = (await asyncio.to_thread(server.get, "valet/connections")).body
+        if found := re.search(r'valet/connect/([\w-]+)"', body):
+            address = f"{server.url}valet/connect/{found[1]}"
+            await asyncio.to_thread(sign_in, server, address)
+            break
+        await asyncio.sleep(0.1)
+    await work
+
+
+async def _forwarding(server: Server, kernel: Kernel) -> list[list[float]]:
+    """Return the seconds of a call at the broker, through Jupyter, and of a small handler."""
+    await _client_connected(server)
+    code = IN_TURNS.format(
+        port=server.port, path=f"{server.base}valet/mcp", token=TOKEN, base=server.base
+    )
+    found: list[list[float]] = json.loads(await asyncio.to_thread(kernel.run, code))
+    return found
+
+
+async def _client_connected(server: Server) -> None:
+    """Let the client of the bench use the connection that the kernel has."""
+    from outside import client, grant
+
+    async with client(server, TOKEN, "2026-07-28") as mcp:
+        arguments = {"project": "tidepool", "number": 41}
+        await mcp.call_tool("demo_get_issue", arguments)
+        body = (await asyncio.to_thread(server.get, "valet/connections")).body
+        found = re.search(r'valet/connect/([\w-]+)"', body)
+        assert found, body
+        address = f"{server.url}valet/connect/{found[1]}"
+        await asyncio.to_thread(grant, server, address, {})
+        result = await mcp.call_tool("demo_get_issue", arguments)
+        assert not result.is_error, result
+
+
+async def _calls(kernel: Kernel) -> list[float]:
+    code = f"timed(issue, 20); print(json.dumps(timed(issue, {CALLS})))"
+    found: list[float] = json.loads(await asyncio.to_thread(kernel.run, code))
+    return found
+
+
+async def _open(server: Server, http: aiohttp.ClientSession) -> list[Session]:
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one() -> Session | None:
+        async with turn:
+            try:
+                return await _session(url(server), http)
+            except (aiohttp.ClientError, AssertionError, TimeoutError) as error:
+                print("no session:", repr(error)[:200], file=sys.stderr)
+                return None
+
+    found = await asyncio.gather(*(one() for _ in range(SESSIONS)))
+    return [session for session in found if session is not None]
+
+
+async def _session(endpoint: str, http: aiohttp.ClientSession) -> Session:
+    message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": INITIALIZE}
+    async with http.post(endpoint, json=message) as answer:
+        assert answer.status == 200, answer.status
+        await answer.read()
+        id = answer.headers["Mcp-Session-Id"]
+    headers = {"Mcp-Session-Id": id, "MCP-Protocol-Version": "2025-11-25"}
+    told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    async with http.post(endpoint, json=told, headers=headers) as answer:
+        assert answer.status == 202, answer.status
+    forever = aiohttp.ClientTimeout(total=None)
+    stream = await http.get(endpoint, headers=headers, timeout=forever)
+    assert stream.status == 200, stream.status
+    return Session(id, stream)
+
+
+async def _all_at_once(server: Server, http: aiohttp.ClientSession, sessions: list[Session]) -> int:
+    """Let every session ask for the tools; return how many did not get them."""
+
+    async def one(session: Session) -> bool:
+        headers = {"Mcp-Session-Id": session.id, "MCP-Protocol-Version": "2025-11-25"}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        try:
+            async with http.post(url(server), json=message, headers=headers) as answer:
+                return answer.status == 200 and b"demo_get_issue" in await answer.read()
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    return (await asyncio.gather(*map(one, sessions))).count(False)
+
+
+def _memory(server: Server) -> int:
+    """Return the bytes that the server and its broker have for themselves."""
+    process = psutil.Process(server.process.pid)
+    known = [process, *(p for p in process.children() if "jupyter_valet.broker" in p.cmdline())]
+    assert len(known) == 2, known
+    print([p.memory_full_info().uss >> 10 for p in known], file=sys.stderr)
+    return sum(p.memory_full_info().uss for p in known)
