@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from jupyter_server.utils import ensure_async
@@ -22,6 +23,10 @@ from .arriving import Malformed, announced, forget_cookies, origin_allowed, said
 
 if TYPE_CHECKING:
     from ..services import Services
+    from .forwarding import Answered
+
+PIECE = 64 * 1024
+"""Bytes of an answer that are kept before they are sent."""
 
 BODY_SECONDS = 30.0
 """How long a client may take to send its body."""
@@ -127,17 +132,25 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
                 self.set_status(answer.status)
                 for name, value in answer.headers:
                     self.set_header(name, value)
-                if answer.streams:  # it may say nothing for long, and its client waits for the head
-                    await self.flush()
-                async for chunk in answer.body:
-                    self.write(chunk)
-                    await self.flush()
+                await self._copy(answer)
         except ValetError as error:
             if self._headers_written:
                 self.request.connection.stream.close()  # type: ignore[union-attr]  # cut, not ended
                 return
             self._refuse(error.kind.status, error.code, finish=False, **error.fields)
         await self.finish()
+
+    async def _copy(self, answer: Answered) -> None:
+        """Send the body: a stream as it comes, all else in as few pieces as it takes."""
+        if answer.streams:  # it may say nothing for long, and its client waits for the head
+            await self.flush()
+        unsent = 0
+        async for chunk in answer.body:
+            self.write(chunk)
+            unsent += len(chunk)
+            if answer.streams or unsent >= PIECE:
+                await self.flush()
+                unsent = 0
 
     async def _arrival(self) -> Arrival:
         """Return what the broker is told of this request."""
@@ -167,9 +180,8 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         """
         if not self._shown.token:
             return ""
-        user = await ensure_async(self.identity_provider.get_user(self))
-        self.__dict__.pop("_new_cookie", None)  # the provider would remember who showed a token
-        if not getattr(self, "_token_authenticated", False):
+        user, by_token = await self._token_user()
+        if not by_token:
             return ""
         if user is None:  # JupyterHub knows whose token it is, and lets them use other servers
             raise ValetError("not_admitted")
@@ -181,6 +193,17 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
         if not allowed or principal is None:
             raise ValetError("not_admitted")
         return principal
+
+    async def _token_user(self) -> tuple[Any, bool]:
+        """Return the user, and whether the token was what told it."""
+        provider = self.identity_provider
+        if type(provider) in (IdentityProvider, PasswordIdentityProvider):
+            # `get_user` would look for a cookie besides, and sign a new one for each request.
+            found = await provider.get_user_token(self)
+            return found, found is not None
+        user = await ensure_async(provider.get_user(self))
+        self.__dict__.pop("_new_cookie", None)  # the provider would remember who showed a token
+        return user, bool(getattr(self, "_token_authenticated", False))
 
     def _origins(self) -> set[str]:
         """Return the origins that the administrator lets call this server from a browser."""
