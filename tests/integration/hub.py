@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from oauth_harness import REPOSITORY, free_port, npm_folder
@@ -63,6 +64,11 @@ c.LocalProcessSpawner.popen_kwargs = {{"stdout": servers_log, "stderr": servers_
 c.Spawner.start_timeout = c.Spawner.http_timeout = 90
 c.Spawner.pre_spawn_hook = lambda spawner: os.makedirs(
     os.path.join(told["home"], "people", spawner.user.name, "work"), exist_ok=True)
+"""
+
+_SERVERS = """
+c.ValetExtension.key_source = "file"
+c.ValetExtension.sandbox_closed_ports = [{proxy_api_port}]
 """
 
 PLAIN = """
@@ -203,8 +209,6 @@ def jupyterhub(
     config = home / "etc"
     config.mkdir(parents=True)
     (home / "people").mkdir()
-    server_config = "c.ValetExtension.key_source = 'file'\n" + server_config
-    (config / "jupyter_server_config.py").write_text(server_config)
     modules = npm_folder() / "node_modules"
     scheme = "https" if certificate else "http"
     hub = Hub(
@@ -231,6 +235,8 @@ def jupyterhub(
         "environment": {"JUPYTER_CONFIG_PATH": os.pathsep.join([str(config), str(SHIPPED)])},
     }
     (home / "jupyterhub_config.py").write_text(_CONFIG.format(told=told) + hub_config)
+    ours = _SERVERS.format(proxy_api_port=urlsplit(hub.proxy_api_url).port)
+    (config / "jupyter_server_config.py").write_text(ours + server_config)
     hub.client()
     with (home / "hub.log").open("wb") as log:
         process = subprocess.Popen(

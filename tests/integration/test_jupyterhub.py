@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 import anyio.to_thread
 import httpx2
+import psutil
 import pytest
 from hub import PLAIN, Hub, jupyterhub
 from hub_person import Kernel, Person
@@ -135,8 +136,9 @@ def test_the_call_that_asked_is_the_call_that_finishes(
     with kernel.asking(f"print(len({CALL}))") as cell:
         link = cell.link()
         assert link.startswith(f"{hub.url}user/jane/valet/connect/")
-        page = jane.open(link)
+        page = jane.load(link, headers={"X-Forwarded-Host": "evil.example"})
         assert (page.status_code, title(page)) == (200, "Connect Demo?")
+        assert "evil.example" not in page.text
         assert f"{hub.url}user/jane/" in page.text
         assert f"{hub.url}user/jane/valet/callback/demo" in page.text
         done = jane.at_demo(jane.press(page, "approve"))
@@ -301,7 +303,7 @@ def test_the_hub_s_and_the_proxy_s_own_ports_are_closed_to_kernels(
 ) -> None:
     """R47: they want tokens, and a kernel has no business there; the proxy's is configured."""
     kernel.run(PROBE)
-    for url in (hub.hub_url, hub.server_facts("jane")["url"]):
+    for url in (hub.hub_url, hub.proxy_api_url, hub.server_facts("jane")["url"]):
         assert kernel.run(f"print(connects({urlsplit(url).port}))") == "PermissionError", url
     assert kernel.run(f"print(connects({urlsplit(hub.url).port}))") == "connected"
 
@@ -453,6 +455,17 @@ def test_the_doctor_in_a_kernel_knows_the_server_behind_the_proxy(kernel: Kernel
 
 
 # Ends --------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_culled_takes_its_broker_and_kernels_with_it(hub: Hub) -> None:
+    kernel = Kernel(hub, "user/joe/", hub.token_for("joe", "access:servers!server=joe/"))
+    kernel.run("%load_ext jupyter_valet")
+    children = psutil.Process(hub.server_facts("joe")["pid"]).children(recursive=True)
+    assert any("jupyter_valet.broker" in child.cmdline() for child in children)
+    hub.stop("joe")
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    kernel.end()
 
 
 def test_after_the_logout_at_the_hub_pages_refuse(hub: Hub) -> None:
