@@ -18,7 +18,7 @@ Broker listener (loopback, bearer capability on every request)::
     POST            /toolsets/servers               ServerRequest -> {}
     DELETE          /toolsets/{name}                an API or server of the caller's notebook -> {}
     PUT             /functions                      {"functions": [Function]} -> {}
-    GET             /held?after=&wait=             questions that calls are held for: `wire.held`
+    GET             /held?after=&wait=              questions that calls are held for: `wire.held`
     GET             /functions/calls?wait=          Calls; waits until there is one
     POST            /functions/calls/{id}           Report -> {}
 
