@@ -9,9 +9,11 @@ from typing import Any
 import anyio
 import mcp_types as types
 import pytest
-from mcp import MCPError
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
 from mcp_world import CANARY, SCOPES, Person, Upstream, World, text, world
 
+from jupyter_valet.wire.held import PATIENCE
 from jupyter_valet.wire.mcp import META_ERROR, META_PROVIDER, META_TOOL, META_TOOLSET
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +108,38 @@ async def test_the_hold_ends_as_soon_as_the_person_has_signed_in(here: World, mo
         tasks.start_soon(elsewhere)
         result = await client.call_tool("demo_list_issues", ISSUES)
     assert not result.is_error
+
+
+@BOTH
+async def test_a_client_that_says_how_long_it_waits_is_held_that_long(
+    here: World, mode: str
+) -> None:
+    """A sign-in that takes longer than the short hold, by a client that cannot ask."""
+
+    async def slowly() -> None:
+        await here.until_pending()
+        await anyio.sleep(2 * 0.3)
+        here.transactions.complete_covered(here.connect(), here.known["demo"])
+
+    http = here.http(here.kernel(), **{PATIENCE: "20"})
+    transport = streamable_http_client(here.url, http_client=http)
+    async with http, Client(transport, mode=mode) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(slowly)
+        result = await client.call_tool("demo_list_issues", ISSUES)
+    assert not result.is_error
+
+
+@BOTH
+async def test_a_client_may_say_that_nobody_is_there(here: World, mode: str) -> None:
+    """Then it is told at once, and the question waits on the page of connections."""
+    http = here.http(here.kernel(), **{PATIENCE: "0"})
+    transport = streamable_http_client(here.url, http_client=http)
+    async with http, Client(transport, mode=mode) as client:
+        began = anyio.current_time()
+        result = await client.call_tool("demo_list_issues", ISSUES)
+    assert anyio.current_time() - began < 0.3
+    assert text(result).startswith("authorization_required: ")
+    assert len(here.pending()) == 1
 
 
 async def test_form_mode_alone_is_not_url_mode(here: World) -> None:
