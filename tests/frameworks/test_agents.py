@@ -191,3 +191,22 @@ def test_a_person_who_comes_too_late_finds_the_card_and_the_next_call_works(
     walk(impatient.server, addresses[0])
     [read] = impatient.ask()
     assert TITLE in read
+
+
+@pytest.mark.parametrize("agent", ["pydantic_ai", "langchain"], indirect=True)
+def test_an_interrupt_withdraws_the_question(agent: Agent) -> None:
+    """Nobody signs in for nothing."""
+    agent.sign_out()
+    addresses: list[str] = []
+
+    def interrupt(address: str) -> None:
+        addresses.append(address)
+        agent.server.api("POST", f"api/kernels/{agent.kernel.id}/interrupt")
+
+    agent.run("await ask(1)", on_card=interrupt)
+    [address] = addresses
+    path = address.partition(agent.server.base)[2]
+    deadline = time.monotonic() + 10
+    while 'id="approve"' in agent.server.get(path).body:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
