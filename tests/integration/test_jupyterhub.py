@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import anyio
 import anyio.to_thread
@@ -20,11 +20,12 @@ import httpx2
 import psutil
 import pytest
 from hub import PLAIN, Hub, jupyterhub
-from hub_person import Kernel, Person
+from hub_person import Kernel, Person, field
 from leaks import in_vault, must_not_leak
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
+from program import INITIALIZE
 from wavering_provider import Wavering, wavering_provider
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -119,11 +120,11 @@ def answer_of(page: httpx2.Response) -> str:
     return html.unescape(found[1])
 
 
-def post(hub: Hub, token: str) -> httpx2.Response:
+def post(hub: Hub, token: str, message: Any = LIST) -> httpx2.Response:
     headers = {"Accept": "application/json, text/event-stream"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return hub.client().post(mcp_url(hub), json=LIST, headers=headers)
+    return hub.client().post(mcp_url(hub), json=message, headers=headers)
 
 
 # The main flow -----------------------------------------------------------------------------------
@@ -427,6 +428,36 @@ def test_who_shows_no_token_learns_where_to_get_one(hub: Hub) -> None:
     document = hub.client().get(metadata)
     assert document.status_code == 200
     assert document.json()["resource"] == mcp_url(hub)
+
+
+def make_key(hub: Hub, person: Person, name: str) -> str:
+    """Make an API key on the connections page of jane's server."""
+    connections = f"{hub.url}user/jane/valet/connections"
+    auth = field(person.open(connections).text, "auth")
+    asked = urlencode({"auth": auth, "name": name, "days": "7", "scope0": "tools:read"})
+    made = person.load(f"{connections}/key?{asked}", site="cross-site")
+    return shown_in(made, "token")
+
+
+def shown_in(page: httpx2.Response, element: str) -> str:
+    found = re.search(rf'id="{element}"[^>]* value="([^"]+)"', page.text)
+    assert found, page.text
+    return html.unescape(found[1])
+
+
+def test_an_api_key_is_its_person_s_and_that_server_s(
+    hub: Hub, jane: Person, guest: Person, joe: Person
+) -> None:
+    """Who may use jane's server makes keys of their own there, and none of hers."""
+    keys = {person.name: make_key(hub, person, f"of {person.name}") for person in (jane, guest)}
+    assert {post(hub, key, INITIALIZE).status_code for key in keys.values()} == {200}
+    for person, other in ((jane, "of guest"), (guest, "of jane")):
+        page = person.open(f"{hub.url}user/jane/valet/connections").text
+        assert f"of {person.name}" in page
+        assert other not in page
+    headers = {"Accept": "application/json", "Authorization": f"Bearer {keys['jane']}"}
+    elsewhere = hub.client().post(f"{hub.url}user/joe/valet/mcp", json=LIST, headers=headers)
+    assert elsewhere.status_code == 401
 
 
 def test_the_login_cookie_opens_no_endpoint(hub: Hub, jane: Person) -> None:
