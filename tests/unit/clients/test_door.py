@@ -1,0 +1,67 @@
+"""What comes through the door, the server forwarded: nobody else knows its secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_valet.broker.clients import Door
+from jupyter_valet.broker.clients.door import without_door
+from jupyter_valet.wire import capability
+from jupyter_valet.wire.clients import DOOR_PREFIX, HEADER, Arrival, digest, mint
+from jupyter_valet.wire.errors import ValetError
+
+SECRET = mint(DOOR_PREFIX)
+ARRIVAL = Arrival("http://h/", "http://h/valet/mcp", "http://h/m", principal="owner")
+TOLD = (HEADER.encode(), ARRIVAL.encode().encode())
+
+
+def scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http", "headers": list(headers)}
+
+
+def shown(secret: str) -> tuple[bytes, bytes]:
+    return b"authorization", f"Bearer {secret}".encode()
+
+
+def test_the_server_s_word_is_taken_for_what_it_forwards() -> None:
+    assert Door(digest(SECRET)).arrival(scope(shown(SECRET), TOLD)) == ARRIVAL
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (TOLD,),
+        (shown(""), TOLD),
+        (shown(mint(DOOR_PREFIX)), TOLD),
+        (shown(capability.mint()), TOLD),
+        (shown(digest(SECRET)), TOLD),
+        (shown(SECRET),),
+        (shown(SECRET), shown(SECRET), TOLD),
+        (shown(SECRET), TOLD, TOLD),
+        (shown(SECRET), (HEADER.encode(), b"nonsense")),
+        (shown(SECRET), (HEADER.encode(), b"e30=")),
+        ((b"cookie", SECRET.encode()), TOLD),
+    ],
+)
+def test_nobody_else_s_is(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    with pytest.raises(ValetError, match="kernel"):
+        Door(digest(SECRET)).arrival(scope(*headers))
+
+
+def test_a_door_without_a_secret_opens_for_nobody() -> None:
+    for secret in ("", DOOR_PREFIX, SECRET):
+        with pytest.raises(ValetError):
+            Door("").arrival(scope(shown(secret), TOLD))
+
+
+def test_what_is_behind_the_door_learns_neither_its_secret_nor_the_token() -> None:
+    kept = (b"mcp-method", b"tools/list")
+    passed = without_door(scope(shown(SECRET), TOLD, kept))
+    assert passed["headers"] == [kept]
+
+
+def test_an_arrival_shows_no_token_when_it_is_printed() -> None:
+    token = mint("jva_")
+    assert token not in repr(Arrival("http://h/", "http://h/x", "http://h/m", token=token))
