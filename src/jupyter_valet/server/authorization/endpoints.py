@@ -14,7 +14,7 @@ from ...wire import authorization
 from ...wire.authorization import MAX_BODY
 from ...wire.clients import PAGE_ISSUER
 from ...wire.errors import ValetError
-from ..mcp.arriving import forget_cookies, origin_allowed
+from ..mcp.arriving import announced, forget_cookies, origin_allowed
 from .metadata import NAMES, IssuerMetadata
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 BODY_SECONDS = 10.0
 """How long a program may take to send its body."""
+
+_READ = 2 * MAX_BODY
+"""Bytes that are read of a body before its connection is cut: room to say that it is too large."""
 
 
 @web.stream_request_body
@@ -51,9 +54,12 @@ class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
         """Look at the head of the request, before its body is there."""
         self._body = bytearray()
         connection = cast("Any", self.request.connection)
-        connection.set_max_body_size(MAX_BODY)
+        connection.set_max_body_size(_READ)
         connection.set_body_timeout(BODY_SECONDS)
         forget_cookies(self.request)
+        if announced(self.request.headers) > MAX_BODY:
+            self.set_header("Connection", "close")
+            self._refuse(413, "invalid_request")
         if not self.check_host():
             self._refuse(421, "invalid_request")
         if not origin_allowed(self.request.headers, {self.allow_origin} - {"", "*"}):
@@ -63,12 +69,15 @@ class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
             self._refuse(400, "invalid_request")
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the body."""
-        self._body += chunk
+        """Keep a piece of the body; what is too long is refused later, and not kept."""
+        if len(self._body) <= MAX_BODY:
+            self._body += chunk
 
     @allow_unauthenticated
     async def post(self) -> None:
         """Answer with what the broker says."""
+        if len(self._body) > MAX_BODY:
+            self._refuse(413, "invalid_request")
         origin = self.valet.origins.for_page(self.request.protocol, self.request.host)
         kind = self.request.headers.get("Content-Type", "")
         try:
