@@ -12,7 +12,6 @@ from ..clients import scopes as known
 from .family import LONGEST_SECONDS
 
 _BOX = re.compile(r"scope[0-9]{1,4}")
-_WHOLE = ("tools:read", "tools:write")
 _WEEK = timedelta(days=7).total_seconds()
 
 
@@ -29,20 +28,28 @@ def boxes(
     One that another holds has no box of its own: ticking the other would tick it.
     """
     found = []
-    names = sorted(toolsets)
     for scope in sorted(wanted):
         if any(other != scope and known.covers([other], scope) for other in wanted):
             continue
         found.append(ScopeChoice(scope, known.words(scope), had=known.covers(had, scope)))
-        parts = [f"{scope}:{name}" for name in names] if scope in _WHOLE else []
-        if scope == "tools:write":
-            parts = ["tools:read", *parts]
         found += [
             ScopeChoice(part, known.words(part), ticked=False, narrower=True)
-            for part in parts
-            if known.is_scope(part)
+            for part in _parts(scope, sorted(toolsets))
         ]
     return found
+
+
+def _parts(scope: str, toolsets: list[str]) -> list[str]:
+    """Return what a scope for all toolsets holds; nothing for one of a single toolset."""
+    match scope:
+        case known.READ:
+            parts = [f"{known.READ}:{name}" for name in toolsets]
+        case known.WRITE:
+            reads = [f"{known.READ}:{name}" for name in toolsets]
+            parts = [known.READ, *reads, *(f"{known.WRITE}:{name}" for name in toolsets)]
+        case _:
+            parts = []
+    return list(filter(known.is_scope, parts))
 
 
 def ticked(choices: Mapping[str, str], wanted: Collection[str]) -> tuple[str, ...]:
