@@ -51,6 +51,12 @@ class CutWire:
         for wire in self._wires:
             wire.close()
 
+    def end_all(self) -> None:
+        """End every connection and let no more through."""
+        self.open = False
+        for wire in self._wires:
+            wire.end()
+
     def cut_now(self, by: _Wire) -> str:
         """Say whether this commit is the one; if nobody may connect again, all others end too."""
         cut, self.cut = self.cut, NEVER

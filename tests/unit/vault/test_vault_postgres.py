@@ -7,6 +7,8 @@ import logging
 import random
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -56,6 +58,37 @@ def ann(world: PostgresWorld) -> Vault:
 @pytest.fixture
 def bob(world: PostgresWorld, tmp_path: Path) -> Vault:
     return world.open(folder=tmp_path / "bob")
+
+
+def test_many_people_share_few_connections(world: PostgresWorld, tmp_path: Path) -> None:
+    with contextlib.closing(Database(world.server.url(), most=2)) as few:
+        vaults = [open_shared_vault(few, f"p{n}", tmp_path / f"p{n}") for n in range(8)]
+
+        def write(vault: Vault) -> None:
+            for number in range(10):
+                vault.put("connection", f"{number}", {}, Secret("t"))
+
+        threads = [threading.Thread(target=write, args=(vault,)) for vault in vaults]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [len(vault.list("connection")) for vault in vaults] == [10] * 8
+        for vault in vaults:
+            vault.close()
+
+
+def test_who_waited_in_vain_says_so_for_the_next(
+    world: PostgresWorld, wire: CutWire, wired: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event loop that asks for many people must not wait for each of them."""
+    monkeypatch.setattr(wired._opened().store._database._pool, "timeout", 0.5)
+    wire.end_all()
+    begin = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(VaultUnreachable):
+            wired.get("connection", "1")
+    assert time.monotonic() - begin < 20 * 0.5 / 2
 
 
 def test_two_people_do_not_see_each_other(ann: Vault, bob: Vault) -> None:
@@ -184,7 +217,7 @@ def test_a_vault_that_was_begun_and_has_no_key_is_begun_again(world: PostgresWor
 
 def end_connections(world: PostgresWorld) -> None:
     world.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE application_name = 'jupyter-valet'"
     )
 

@@ -33,16 +33,16 @@ SET tcp_user_timeout = 10000;
 SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') <> 'remote_apply';
 """
-"""Only the system's own names come before ours, and a commit is durable when it is answered, whatever
-the database's default. A broker that was stopped in the middle keeps others out for a minute at most,
-one whose machine fell silent for some ten seconds."""
+"""Only the system's own names come before ours, and a commit is durable when it is answered,
+whatever the database's default. A broker that was stopped in the middle keeps others out for a
+minute at most, one whose machine fell silent for some ten seconds."""
 _OLDEST = 140000
 """PostgreSQL 14: the first with all of these settings."""
 
 _WAIT_SECONDS = 3.0
 _SILENCE_SECONDS = 1.0
 """Who waited in vain says so for all who come this soon after, since they may be an event loop."""
-_TRIES = 2
+_TRIES = 3
 
 Statement = tuple[str, Sequence[Value]]
 Begun = tuple[Connection, list[Row]]
@@ -61,7 +61,7 @@ class Database:
         with clear_errors(), contextlib.closing(_connect(how)) as connection:
             _check(connection)
         self.locks = LockSession(lambda: _connect(how))
-        self._silent_until = 0.0
+        self._silent_until = self._lent_at = 0.0
         self._pool = ConnectionPool(
             kwargs={**how, "autocommit": True},
             min_size=1,
@@ -101,8 +101,8 @@ class Database:
     def begun(self, how: str, first: str, values: Sequence[Value]) -> Iterator[Begun]:
         """Lend a connection on which a transaction has begun, and what its first statement said.
 
-        A connection that had died since it was last used is replaced: nothing had happened on it.
-        Whatever is not committed when the block ends is rolled back.
+        A connection that had died since it was last used is replaced, twice at most: nothing had
+        happened on it. Whatever is not committed when the block ends is rolled back.
         """
         connection, rows = self._begin(how, first, values)
         try:
@@ -129,13 +129,17 @@ class Database:
         raise AssertionError("the last try returns or raises")
 
     def _lend(self) -> Connection:
-        if time.monotonic() < self._silent_until:
+        began = time.monotonic()
+        if began < self._silent_until:
             raise PoolTimeout("it did not answer a moment ago")
         try:
-            return self._pool.getconn()
+            connection = self._pool.getconn()
         except PoolTimeout:
-            self._silent_until = time.monotonic() + _SILENCE_SECONDS
+            if self._lent_at < began:  # nobody was answered, so it is not that all were in use
+                self._silent_until = time.monotonic() + _SILENCE_SECONDS
             raise
+        self._lent_at = time.monotonic()
+        return connection
 
     def _give_back(self, connection: Connection) -> None:
         if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
