@@ -7,16 +7,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 from jupyter_process import TOKEN, Server, jupyter_server
 from leaks import must_not_leak
-from mcp.client import Client
-from mcp.client.streamable_http import streamable_http_client
+from outside import client
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.anyio]
 
-LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 0,
@@ -43,10 +40,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     must_not_leak(home, home / "state")
 
 
-def url(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}{server.base}valet/mcp"
-
-
 def ask(server: Server, message: Any = INITIALIZE, **headers: str) -> tuple[int, Any, Any]:
     """Post a message with exactly these headers."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -64,10 +57,8 @@ def ask(server: Server, message: Any = INITIALIZE, **headers: str) -> tuple[int,
 async def test_a_client_with_a_jupyter_token_lists_tools_in_both_revisions(
     server: Server, mode: str
 ) -> None:
-    async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as http,
-        Client(streamable_http_client(url(server), http_client=http), mode=mode) as mcp,
-    ):
+    # The first request starts the broker, which may take some seconds.
+    async with client(server, TOKEN, mode) as mcp:
         tools = await mcp.list_tools()
     assert "demo_list_issues" in {tool.name for tool in tools.tools}
 
