@@ -135,7 +135,7 @@ def _leg(
     call: mcp.Call, answers: Mapping[str, Any], repeatable: bool, failed: ValetError | None
 ) -> Flow[dict[str, Any] | None]:
     """Do one leg. None means: begin anew, without state."""
-    leg = replace(call, params={**call.params, **answers})
+    leg = replace(call, params={**call.params, **answers}) if answers else call
     try:
         reply: dict[str, Any] = yield Post(leg, repeatable and not answers)
     except mcp.StateRefused:

@@ -70,7 +70,7 @@ class Call:
             "params": {**self.params, "_meta": {**_META, **self.meta}},
         }
         try:
-            return json.dumps(message, default=_jsonable, allow_nan=False).encode()
+            return _ENCODER.encode(message).encode()
         except (TypeError, ValueError) as error:
             tool = str(self.params.get("name", self.method))
             raise ValetError("bad_arguments", tool=tool, what=one_line(error)) from None
@@ -100,6 +100,9 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     raise TypeError(f"a value of type {type(value).__name__} cannot be sent")
+
+
+_ENCODER = json.JSONEncoder(default=_jsonable, allow_nan=False)
 
 
 def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,7 @@ class Parameters:
         order = sorted(properties, key=lambda name: name not in self._required)
         self._names = _python_names(order)
         self._properties = properties
+        self._order = list(self._names.values())
         self.signature = inspect.Signature(
             [self._parameter(json_name) for json_name in self._names.values()]
         )
@@ -48,14 +49,25 @@ class Parameters:
         What is not given is not sent, so the tool's own defaults hold; so is None for an optional
         argument that cannot be null.
         """
+        given = {self._json_name(name): value for name, value in kwargs.items()}
+        pairs = {**dict(zip(self._order, args, strict=False)), **given}
+        fits = len(pairs) == len(args) + len(kwargs) and pairs.keys() <= self._properties.keys()
+        if not (fits and self._required <= pairs.keys()):
+            pairs = self._bound(tool, args, kwargs)
+        return {name: value for name, value in pairs.items() if not self._absent(name, value)}
+
+    def _json_name(self, name: str) -> str:
+        return name if name in self._properties else self._names.get(name, name)
+
+    def _bound(self, tool: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Bind as Python does, which has the words for what is wrong."""
         by_json_name = {json: python for python, json in self._names.items()}
         given = {by_json_name.get(name, name): value for name, value in kwargs.items()}
         try:
             bound = self.signature.bind(*args, **given).arguments
         except TypeError as error:
             raise ValetError("bad_arguments", tool=tool, what=one_line(error)) from None
-        pairs = {self._names[python]: value for python, value in bound.items()}
-        return {name: value for name, value in pairs.items() if not self._absent(name, value)}
+        return {self._names[python]: value for python, value in bound.items()}
 
     def describe(self) -> list[str]:
         """Return one line of help for each parameter."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,9 +80,15 @@ class Tools:
         return self._catalogue().html()
 
     def _catalogue(self) -> Catalogue:
-        from .catalogue import catalogue
+        return _finder()()
 
-        return catalogue()
+
+@cache
+def _finder() -> Callable[[], Catalogue]:
+    """Load what finds the catalogue, once: a call takes no notice of it."""
+    from .catalogue import catalogue
+
+    return catalogue
 
 
 _FOR_AGENTS = ("call", "mcp", "to_anthropic", "to_openai")

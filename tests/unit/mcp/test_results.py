@@ -51,12 +51,12 @@ _JSON = st.recursive(
 )
 
 
-@given(_JSON, st.dictionaries(st.text(), st.integers()))
+@given(_JSON, st.dictionaries(st.text(), st.integers()), st.booleans())
 def test_what_is_written_at_once_is_what_the_models_make_of_it(
-    data: object, meta: dict[str, int]
+    data: object, meta: dict[str, int], spoken: bool
 ) -> None:
     """PS-04: the quick way says the same as the SDK's models do."""
-    outcome = ToolOutcome(data, meta=meta)
+    outcome = ToolOutcome(data, meta=meta, spoken=spoken)
     written = on_the_wire(outcome, {"who": 1})
     if written is None:
         return
@@ -77,3 +77,12 @@ def test_what_is_written_at_once_is_what_the_models_make_of_it(
 def test_what_is_not_quite_data_is_left_to_the_models(outcome: ToolOutcome) -> None:
     """Errors, content of other servers, half characters."""
     assert on_the_wire(outcome, {}) is None
+
+
+def test_what_a_person_s_code_reads_is_sent_once() -> None:
+    """Ten megabytes as data need no ten megabytes of text beside them."""
+    outcome = ToolOutcome({"a": 1}, spoken=False)
+    result = success(outcome, wrap=False)
+    assert (result.content, result.structured_content) == ([], {"a": 1})
+    assert success(ToolOutcome("text", spoken=False), wrap=False).content
+    assert success(ToolOutcome(None, spoken=False), wrap=False).content

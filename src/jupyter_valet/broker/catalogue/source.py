@@ -58,6 +58,8 @@ class ToolOutcome:
     error: ValetError | None = None
     content: Sequence[Mapping[str, Any]] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    spoken: bool = True
+    """Whether data is put into text besides, for who reads no data: a person's code does."""
 
 
 class Source(Protocol):

@@ -52,7 +52,7 @@ def success(outcome: ToolOutcome, *, wrap: bool) -> CallToolResult:
     """
     error = outcome.error
     content = _blocks(outcome.content)
-    if not content and (outcome.data is not None or error is None):
+    if not content and _is_spoken(outcome) and (outcome.data is not None or error is None):
         content.append(TextContent(text=_text(outcome.data)))
     if error is not None:
         content.insert(0, TextContent(text=words(error)))
@@ -76,8 +76,10 @@ def on_the_wire(outcome: ToolOutcome, signature: Mapping[str, Any]) -> bytes | N
     data = outcome.data
     try:
         written = _JSON.encode(data)
-        text = data if isinstance(data, str) else written.decode()
-        result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": False}
+        result: dict[str, Any] = {"content": [], "isError": False}
+        if _is_spoken(outcome):
+            text = data if isinstance(data, str) else written.decode()
+            result["content"] = [{"type": "text", "text": text}]
         if written != b"null":  # so is an infinite number, which is no structured content
             result["structuredContent"] = msgspec.Raw(written)
         result["resultType"] = "complete"
@@ -85,6 +87,10 @@ def on_the_wire(outcome: ToolOutcome, signature: Mapping[str, Any]) -> bytes | N
         return _JSON.encode(result)
     except _NOT_JSON:
         return None
+
+
+def _is_spoken(outcome: ToolOutcome) -> bool:
+    return outcome.spoken or not isinstance(outcome.data, dict | list)
 
 
 def _meta(outcome: ToolOutcome) -> dict[str, Any] | None:

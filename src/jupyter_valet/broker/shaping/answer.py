@@ -39,7 +39,7 @@ def outcome(
     more = following(tool.operation, arguments, response.headers, data)
     meta = {META_NEXT: more} if more else {}
     if wish.whole:
-        return ToolOutcome(data, meta=meta)
+        return ToolOutcome(data, meta=meta, spoken=False)
     if data is None:
         return ToolOutcome({"status": response.status}, meta=meta)
     return ToolOutcome(_shaped(tool, data, wish.fields, more), meta=meta)
