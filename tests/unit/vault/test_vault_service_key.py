@@ -189,7 +189,9 @@ def test_a_ring_of_another_person_does_not_open(world: PostgresWorld, machine: M
         machine("one")
 
 
-@pytest.mark.parametrize("contents", [b"", b"{}", KeyRing.new("ann's").to_bytes()])
+@pytest.mark.parametrize(
+    "contents", [b"", b"{}", KeyRing.new("ann's").to_bytes()], ids=["empty", "other", "a vault's"]
+)
 def test_a_file_that_is_no_service_key_is_refused(
     world: PostgresWorld, tmp_path: Path, contents: bytes
 ) -> None:
