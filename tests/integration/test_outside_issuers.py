@@ -13,13 +13,15 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from jupyter_process import POSTED, Server, jupyter_server
+from jupyter_process import POSTED, TOKEN, Server, jupyter_server
 from leaks import must_not_leak
 from oauth_harness import oidc_provider
 from outside import client
 from program import ask, begin_session, modern, stream
 from recording_api import KEY, RecordingApi, as_json, provider
 from token_issuer import CLIENT_ID, CLIENT_SECRET, TokenIssuer, new_key, running
+
+from jupyter_valet.wire.clients import digest
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.anyio]
 
@@ -37,6 +39,20 @@ REPORT = {
 }
 
 
+RECORDING = """
+import hashlib
+from jupyter_server.auth.identity import IdentityProvider
+of_request = IdentityProvider.get_token
+def recording(self, handler):
+    token = of_request(self, handler)
+    with open(SEEN, "a") as file:
+        print(hashlib.sha256((token or "").encode()).hexdigest(), file=file)
+    return token
+IdentityProvider.get_token = recording
+"""
+"""What Jupyter's identity provider is shown, by its digest."""
+
+
 @dataclass
 class World:
     """The server, its two issuers, the strict one, and an API that keeps what it is sent."""
@@ -46,6 +62,7 @@ class World:
     looked_up: TokenIssuer
     strict: str
     api: RecordingApi
+    seen: Path
     shown: list[str]
 
     def token(self, **changed: Any) -> str:
@@ -71,7 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         api.on("/v1/report", as_json({"rain": 3}))
         config = _config(outside, signed, looked_up, strict, api)
         server = stack.enter_context(jupyter_server(home, fake=False, config=config))
-        world = World(server, signed, looked_up, strict, api, [])
+        world = World(server, signed, looked_up, strict, api, outside / "seen", [])
         yield world
     must_not_leak(home, home / "state", world.shown)
 
@@ -95,6 +112,7 @@ def _config(
         f"c.ValetExtension.providers = {{'own': {provider(api)!r}}}\n"
         f"c.ValetExtension.apis = {{'own': {{'file': {file!r}, 'provider': 'own'}}}}\n"
         "c.ValetExtension.wanted_level = 'L0'\n"
+        f"SEEN = {str(folder / 'seen')!r}\n{RECORDING}"
     )
 
 
@@ -202,6 +220,16 @@ def test_an_opaque_token_is_looked_up_and_nobody_else_s_is(world: World) -> None
     assert ask(world.server, *LIST, token="lab_2")[0] == 401
     assert ask(world.server, *LIST, token="gho_" + "a" * 36)[0] == 401
     assert set(world.looked_up.looked_up) == {"lab_1", "lab_2"}
+
+
+def test_jupyter_s_identity_provider_is_not_shown_what_is_an_issuer_s(world: World) -> None:
+    """RS-06: on a JupyterHub it would be sent to the Hub."""
+    token = world.token()
+    for shown in (token, "lab_4", "jva_" + "a" * 43, TOKEN):
+        ask(world.server, *LIST, token=shown)
+    seen = world.seen.read_text().split()
+    judged = [s for s in (token, "lab_4", "jva_" + "a" * 43, TOKEN) if digest(s) in seen]
+    assert judged == [TOKEN]
 
 
 def test_keys_that_rotate_and_an_issuer_that_is_down(world: World) -> None:

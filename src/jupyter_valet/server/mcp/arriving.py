@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
@@ -48,6 +49,12 @@ def said_issuer(token: str) -> str:
         return ""
     issuer = claims.get("iss") if isinstance(claims, dict) else None
     return issuer if isinstance(issuer, str) else ""
+
+
+def is_of_issuer(token: str, issuers: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Tell whether a token seems to be of a configured issuer: its JWT, or one with its prefix."""
+    prefixes = (str(entry.get("token_prefix") or "") for entry in issuers.values())
+    return said_issuer(token) in issuers or token.startswith(tuple(filter(None, prefixes)))
 
 
 class Malformed(ValueError):

@@ -19,7 +19,7 @@ from ...wire.clients import MAX_BODY, PAGE_MCP, Arrival
 from ...wire.errors import ValetError
 from .. import identity
 from . import addresses
-from .arriving import Malformed, announced, forget_cookies, origin_allowed, said_issuer, shown
+from .arriving import Malformed, announced, forget_cookies, is_of_issuer, origin_allowed, shown
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -170,7 +170,7 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
     def _may_be_jupyters(self) -> bool:
         """Tell whether the identity provider is to be shown the token: not another issuer's."""
         issuers = self.valet.settings.mcp_issuers
-        return self._shown.may_be_jupyters and said_issuer(self._shown.token) not in issuers
+        return self._shown.may_be_jupyters and not is_of_issuer(self._shown.token, issuers)
 
     async def _person(self) -> str:
         """Return whom the server's identity provider knows by the token alone; empty: nobody.

@@ -55,9 +55,9 @@ class IssuerDocuments:
 
         Raises `Unreachable` when the issuer does not answer and nothing recent is known.
         """
-        found = pick(self._keys, wanted) if self._age() < FRESH_SECONDS else None
-        if found is not None:
-            return found
+        found = pick(self._keys, wanted) if self._age() < STALE_SECONDS else None
+        if found is not None and (self._turn.locked() or not self._may_ask(wanted)):
+            return found  # nobody waits for an issuer that is slow to say that nothing has changed
         async with self._turn:  # the first of many asks, the others find its answer
             if self._may_ask(wanted):
                 await self._ask()
