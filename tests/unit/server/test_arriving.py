@@ -35,7 +35,7 @@ def jwt(payload: Any) -> str:
 
 
 def test_the_header_is_read_as_rfc_6750_has_it() -> None:
-    found = shown(request("/x", ("Authorization", "bearer  jva_1 ")))
+    found = shown(request("/x", ("Authorization", "bearer  jva_1")))
     assert (found.scheme, found.token, found.is_bearer) == ("bearer", "jva_1", True)
     assert not shown(request()).token
     assert not shown(request("/x", ("Authorization", "Basic eDp5"))).is_bearer
