@@ -30,7 +30,6 @@ import anyio
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
-    CallToolRequestParams,
     CallToolResult,
     ElicitRequest,
     ElicitRequestURLParams,
@@ -48,7 +47,7 @@ from ..catalogue import ToolOutcome, Wish
 from ..elicitation import Needs, Transaction, Transactions
 from ..oauth import Profile
 from ..vault import Vault
-from .exchange import Exchange
+from .exchange import CallParams, Exchange
 from .results import failure
 from .state import CallState, redeem, refused
 
@@ -79,7 +78,7 @@ class Asking:
     poll: float = LONG_POLL_SECONDS
 
 
-async def call_tool(asking: Asking, exchange: Exchange, params: CallToolRequestParams) -> Came:
+async def call_tool(asking: Asking, exchange: Exchange, params: CallParams) -> Came:
     """Answer one `tools/call`, asking the person on the way when that is needed.
 
     Raises `UnknownTool`, `Gone` when the client went, and `MCPError` for what is no answer of ours.
@@ -93,7 +92,7 @@ class _Leg:
 
     asking: Asking
     exchange: Exchange
-    params: CallToolRequestParams
+    params: CallParams
     asked: dict[str, list[str]] = field(default_factory=dict)
 
     async def run(self) -> Came:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mcp.server.context import ServerRequestContext
@@ -14,6 +15,30 @@ from ..kernels import Caller
 from .authentication import CALLER
 from .patience import declared
 from .presence import PRESENCE, Presence
+
+
+class CallParams(Protocol):
+    """What a `tools/call` asks for; the SDK's model is one."""
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any] | None:
+        """What it is called with."""
+
+    @property
+    def meta(self) -> Mapping[str, Any] | None:
+        """Its `_meta`."""
+
+    @property
+    def request_state(self) -> str | None:
+        """The state of a call that is taken up."""
+
+    @property
+    def input_responses(self) -> Mapping[str, Any] | None:
+        """The answers to what was asked."""
 
 
 class Exchange(Protocol):

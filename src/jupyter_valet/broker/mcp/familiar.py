@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
-from mcp_types import CallToolRequestParams
 
 from . import inbound
 from .inbound import Inbound, SchemaOf
@@ -31,6 +30,16 @@ _OF_THE_CALL = (b"mcp-name", b"content-length", b"authorization")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Form = tuple[tuple[tuple[bytes, bytes], ...], str]
+
+
+class _Asked(NamedTuple):
+    """What such a call asks for."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    request_state: None = None
+    input_responses: None = None
 
 
 class _Plain(NamedTuple):
@@ -54,7 +63,8 @@ class Familiar:
             return inbound.read(scope, body, schema_of)
         known = self._known.get(plain.form)
         if known is not None and schema_of(plain.params["name"]) is None:
-            params = CallToolRequestParams.model_validate(plain.params, by_name=False)
+            asked = plain.params
+            params = _Asked(asked["name"], asked["arguments"], asked["_meta"])
             return Inbound(
                 plain.id,
                 known.method,
@@ -71,7 +81,7 @@ class Familiar:
 
     def _remember(self, form: Form, judged: Inbound) -> None:
         # Of the call itself nothing is kept: its arguments are somebody's data.
-        nothing = CallToolRequestParams.model_construct(name="", arguments={})
+        nothing = _Asked("", {}, {})
         self._known[form] = replace(judged, id=0, raw={}, params=nothing)
         if len(self._known) > _FORMS:
             self._known.popitem(last=False)

@@ -12,7 +12,6 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import X_MCP_HEADER_KEY
 from mcp_types import (
     INVALID_PARAMS,
-    CallToolRequestParams,
     CallToolResult,
     InputRequiredResult,
     ListToolsResult,
@@ -25,7 +24,7 @@ from ..catalogue import Tool, ToolOutcome, UnknownTool
 from ..control import describe
 from ..kernels import Caller
 from .elicit import Asking, call_tool
-from .exchange import Exchange
+from .exchange import CallParams, Exchange
 from .kept import Kept
 from .listing import Pages
 from .presence import Gone
@@ -69,7 +68,7 @@ class Handlers:
     async def call_tool(
         self,
         exchange: Exchange,
-        params: CallToolRequestParams,
+        params: CallParams,
         told: Callable[[ToolOutcome], T],
     ) -> T | CallToolResult | InputRequiredResult:
         """Answer `tools/call`; `told` puts what a tool came to into the dispatcher's words.

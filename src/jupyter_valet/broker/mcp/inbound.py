@@ -54,7 +54,7 @@ class Inbound:
     method: str
     version: str
     raw: Mapping[str, Any]
-    params: BaseModel
+    params: Any
     capabilities: Any
     waits: float | None = None
     """Seconds that the client says it waits."""

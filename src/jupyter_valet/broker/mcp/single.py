@@ -19,7 +19,6 @@ from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 from mcp_types import (
     INTERNAL_ERROR,
     SERVER_INFO_META_KEY,
-    CallToolRequestParams,
     CallToolResult,
     ErrorData,
     ListToolsResult,
@@ -33,6 +32,7 @@ from ..catalogue import ToolOutcome
 from ..control import describe
 from ..kernels import Caller
 from .authentication import CALLER
+from .exchange import CallParams
 from .handlers import LISTS, Handlers
 from .inbound import Inbound
 from .kept import Kept
@@ -83,7 +83,7 @@ class Singles:
         return self._lists.of(tools, lambda: self._wire(inbound, tools))
 
     async def _call(self, inbound: Inbound, single: _Single) -> bytes:
-        params = cast(CallToolRequestParams, inbound.params)
+        params: CallParams = inbound.params
         # Of a request without a state there is nothing to open, of bytes nothing to seal.
         done = await self._done(single, params) if params.request_state is None else None
 
@@ -92,7 +92,7 @@ class Singles:
                 return done
             # The boundary has put the state that we sealed in the place of what came.
             state = {"request_state": context.params["requestState"]}
-            return await self._done(single, params.model_copy(update=state))
+            return await self._done(single, inbound.params.model_copy(update=state))
 
         if isinstance(done, bytes):
             return done
@@ -101,7 +101,7 @@ class Singles:
         sealed = await self._boundary(cast(ServerRequestContext[Any, Any], context), within)
         return sealed if isinstance(sealed, bytes) else self._wire(inbound, cast(Result, sealed))
 
-    async def _done(self, single: _Single, params: CallToolRequestParams) -> bytes | Result:
+    async def _done(self, single: _Single, params: CallParams) -> bytes | Result:
         return await self._handlers.call_tool(single, params, self._told)
 
     def _told(self, outcome: ToolOutcome) -> bytes | CallToolResult:

@@ -25,8 +25,11 @@ class Check:
 
     def __call__(self, arguments: Mapping[str, Any]) -> None:
         """Raise `ValetError` naming the first argument that is not what the schema says."""
+        given = dict(arguments)
         try:
-            found = next(self._validator.iter_errors(dict(arguments)), None)
+            if self._validator.is_valid(given):  # most are, and then nothing is put together
+                return
+            found = next(self._validator.iter_errors(given), None)
         except ValueError:  # deeper, or larger, than what the validator reads
             raise ValetError("bad_arguments", tool=self._name, what="they cannot be read") from None
         if found is not None:
