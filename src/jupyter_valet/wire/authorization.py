@@ -81,8 +81,8 @@ class AskedFacts(_View):
     redirect_host: str
     kind: str
     """`web`, `loopback` or `app`: where the redirect goes."""
-    only_local: bool
-    """Whether any program of the browser's machine could claim to be this one."""
+    claimable: bool
+    """Whether any program of the browser's machine could have asked in this one's name."""
     nonce: str = ""
     source: str = ""
     """The CSP source expression of the redirect."""

@@ -14,7 +14,7 @@ async def test_the_page_names_the_program_its_redirect_and_what_it_asks_for(worl
     """BP-01, BP-03: per program, before anything is allowed; and whose word its name is."""
     facts = await world.open(await world.registered(client_name="My Editor"))
     assert (facts.program, facts.host) == ("My Editor", "")
-    assert (facts.redirect_uri, facts.kind, facts.only_local) == (REDIRECT, "loopback", True)
+    assert (facts.redirect_uri, facts.kind, facts.claimable) == (REDIRECT, "loopback", True)
     assert [(box.name, box.words) for box in facts.scopes if box.ticked] == [
         ("tools:read", "use all tools that read")
     ]
@@ -108,7 +108,7 @@ async def test_a_redirect_keeps_its_own_query(world: World) -> None:
     location = await world.press(facts)
     assert location.startswith("https://vscode.dev/redirect?v=1&code=")
     assert facts.source == "https://vscode.dev"
-    assert not facts.only_local
+    assert not facts.claimable
 
 
 async def test_a_press_counts_once_for_its_person_on_its_server_in_time(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_valet.broker.authorization.redirects import names, only_local, parse
+from jupyter_valet.broker.authorization.redirects import names, parse
 
 GOOD = {
     "https://vscode.dev/redirect": ("web", "vscode.dev", "https://vscode.dev"),
@@ -103,5 +103,6 @@ def test_every_other_difference_is_another_redirect(registered: str, asked: str)
 
 def test_a_program_that_any_other_could_claim_to_be_is_known_as_such() -> None:
     """AS-04: loopback and private schemes belong to whoever is first on that machine."""
-    assert only_local(["http://127.0.0.1/cb", "cursor://x/cb"])
-    assert not only_local(["http://127.0.0.1/cb", "https://a.example/cb"])
+    assert parse("http://127.0.0.1/cb").claimable
+    assert parse("cursor://x/cb").claimable
+    assert not parse("https://a.example/cb").claimable

@@ -209,15 +209,28 @@ async def test_a_document_makes_a_program_known_and_its_host_is_shown(world: Wor
     facts = await world.open(CLIENT_ID, redirect_uri="http://localhost:5000/callback")
     assert (facts.program, facts.host, facts.client_id) == ("Agent", "agent.example", CLIENT_ID)
     assert facts.redirect_uri == "http://localhost:5000/callback"
-    assert not facts.only_local
-    code = await world.press(facts)
-    assert code.startswith("http://localhost:5000/callback?code=")
+    assert world.vault.list(KIND) == []  # nobody has let it in yet
+    location = await world.press(facts)
+    assert location.startswith("http://localhost:5000/callback?code=")
+    assert len(world.vault.list(KIND)) == 1
 
 
 async def test_a_program_of_this_machine_only_is_warned_of(world: World) -> None:
     """AS-04: any other program could claim the same document."""
-    serve(world, lambda _: document(redirect_uris=["http://127.0.0.1/cb"]))
-    assert (await world.open(CLIENT_ID, redirect_uri="http://127.0.0.1:1/cb")).only_local
+    serve(world, lambda _: document())
+    assert (await world.open(CLIENT_ID, redirect_uri="http://localhost:1/callback")).claimable
+    assert not (await world.open(CLIENT_ID, redirect_uri="https://agent.example/cb")).claimable
+
+
+async def test_documents_that_are_only_looked_at_do_not_pile_up(world: World) -> None:
+    """AS-04, BP-14: a page that opens and opens costs the vault nothing, and little memory."""
+    serve(world, lambda request: document(client_id=str(request.url)))
+    for number in range(registry.MOST_SEEN + 2):
+        url = f"{CLIENT_ID}?{number}"
+        await world.open(url, redirect_uri="https://agent.example/cb")
+    assert world.vault.list(KIND) == []
+    assert world.registry.get(f"{CLIENT_ID}?0") is None
+    assert world.registry.get(url)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class Authorization:
             redirect_uri=redirect.uri,
             redirect_host=redirect.host,
             kind=redirect.kind,
-            only_local=redirects.only_local(program.redirect_uris),
+            claimable=redirect.claimable,
             source=redirect.source,
         )
         principal, origin = params["principal"], params["origin"]
@@ -108,6 +108,8 @@ class Authorization:
         scopes = boxes.ticked(params["choices"], asked.scopes)
         until = boxes.until(params["choices"], self._clock())
         self._questions.take(params["nonce"])
+        if asked.program.document:
+            self._books.registry.put(asked.program)
         self._record("client_app.allowed", asked, scopes=" ".join(scopes))
         return {"location": self._answer(asked, asked.principal, scopes, until)}
 

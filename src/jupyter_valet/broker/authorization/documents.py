@@ -53,7 +53,7 @@ class Documents:
         if found is not None and self._clock() < found.fresh_until:
             return found
         registration = await self._fetched(client_id)
-        self._registry.put(registration)
+        self._registry.see(registration)
         return registration
 
     async def _fetched(self, client_id: str) -> Registration:

@@ -52,6 +52,11 @@ class Redirect:
     source: str
     """The CSP source expression that lets a form end there (CSP 3, §2.3.1)."""
 
+    @property
+    def claimable(self) -> bool:
+        """Whether any program of the browser's machine could have asked with it (AS-04)."""
+        return self.kind is not Kind.WEB
+
 
 def parse(uri: str) -> Redirect:
     """Read a redirect URI. Raises `ValueError` for one that is never redirected to."""
@@ -80,11 +85,6 @@ def names(registered: Iterable[str], asked: str) -> bool:
 def without_port(uri: str) -> str:
     """Return a loopback redirect without its port, another as it is: the same program each time."""
     return _PORT.sub(r"\1", uri) if _loopback(uri) else uri
-
-
-def only_local(registered: Iterable[str]) -> bool:
-    """Tell whether any program of the browser's machine could claim these (AS-04)."""
-    return all(parse(one).kind is not Kind.WEB for one in registered)
 
 
 def _same_loopback(one: str, asked: str) -> bool:

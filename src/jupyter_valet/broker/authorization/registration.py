@@ -42,9 +42,11 @@ class Registration:
         return urlsplit(self.client_id).netloc if self.document else ""
 
     def title(self, redirect_uri: str) -> str:
-        """Return the name for people, with what is known and not only claimed of the program."""
-        where = self.host or redirects.parse(redirect_uri).host
-        return f"{self.name} ({where})"
+        """Return the name for people, with what is known and not only claimed: where it is.
+
+        Not the host of its document, which every program of the browser's machine may name.
+        """
+        return f"{self.name} ({redirects.parse(redirect_uri).host})"
 
     # What Authlib asks -----------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ...wire.errors import ValetError
@@ -14,8 +14,12 @@ from .registration import Registration, record_id
 
 KIND = "client_app"
 
-MOST = 200
-"""Programs that are known at once."""
+MOST = 400
+"""Programs that are known at once: more than strangers can register before some may be forgotten,
+so that they cannot keep others out."""
+
+MOST_SEEN = 64
+"""Documents in memory of programs that nobody has let in yet."""
 
 PER_MINUTE = 20
 """Registrations that are taken, of all who come."""
@@ -36,17 +40,28 @@ class Registry:
         self._families = families
         self._clock = clock
         self._recent: deque[float] = deque()
+        self._seen: OrderedDict[str, Registration] = OrderedDict()
 
     def get(self, client_id: str) -> Registration | None:
-        """Return a program that is known."""
+        """Return a program that is known, or was seen lately."""
+        if client_id in self._seen:
+            return self._seen[client_id]
         record = self._vault.get(KIND, record_id(client_id))
         return None if record is None else Registration.from_meta(record.meta)
 
+    def see(self, registration: Registration) -> None:
+        """Remember what a document says now; merely to look at its page costs the vault nothing."""
+        self._seen[registration.client_id] = registration
+        self._seen.move_to_end(registration.client_id)
+        while len(self._seen) > MOST_SEEN:
+            self._seen.popitem(last=False)
+
     def put(self, registration: Registration) -> None:
         """Know a program. Raises `ValetError` ("too_many_programs")."""
-        if self.get(registration.client_id) is None:
+        id = record_id(registration.client_id)
+        if self._vault.get(KIND, id) is None:
             self._make_room()
-        self._vault.put(KIND, record_id(registration.client_id), registration.to_meta(), _NOTHING)
+        self._vault.put(KIND, id, registration.to_meta(), _NOTHING)
 
     def count(self) -> None:
         """Count a registration by a stranger. Raises `ValetError` ("too_many_programs")."""
