@@ -129,12 +129,15 @@ class Hub:
         found = [json.loads(file.read_text()) for file in runtime.glob("jpserver-*.json")]
         return next(facts for facts in found if facts["base_url"] == f"/user/{name}/")
 
-    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `jupyter valet` as in a terminal of a person's server."""
+    def command(
+        self, name: str, *arguments: str, said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `jupyter valet` as in a terminal of a person's server; `said` is its input."""
         return subprocess.run(
             [sys.executable, "-m", "jupyter_valet.cli", *arguments],
             cwd=self.home_of(name) / "work",
             env=self.server_environment(name)[1],
+            input=said,
             capture_output=True,
             text=True,
             timeout=120,

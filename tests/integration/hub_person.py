@@ -62,10 +62,11 @@ class Person:
         site: str = "same-origin",
         form: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        away: str = "",
     ) -> httpx2.Response:
         """Load a page as a browser does, through redirects and pages that go on by themselves.
 
-        `headers` are what no browser sends by itself.
+        `headers` are what no browser sends by itself. A redirect to `away` is returned itself.
         """
         for _ in range(_HOPS):
             answer = self.browser.request(
@@ -76,6 +77,8 @@ class Person:
             )
             self.url = url
             onward = answer.headers.get("location", "")
+            if away and onward.startswith(away):
+                return answer
             if not answer.is_redirect:
                 refresh = _REFRESH.search(answer.text)
                 if refresh is None:

@@ -10,8 +10,10 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import anyio
@@ -19,8 +21,11 @@ import anyio.to_thread
 import httpx2
 import psutil
 import pytest
+from dance import REDIRECT, Program
 from hub import PLAIN, Hub, jupyterhub
-from hub_person import Kernel, Person, field
+from hub_person import Kernel, Person
+from hub_person import field as hidden
+from jupyter_process import Server
 from leaks import in_vault, must_not_leak
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -120,11 +125,11 @@ def answer_of(page: httpx2.Response) -> str:
     return html.unescape(found[1])
 
 
-def post(hub: Hub, token: str, message: Any = LIST) -> httpx2.Response:
+def post(hub: Hub, token: str, message: Any = LIST, name: str = "jane") -> httpx2.Response:
     headers = {"Accept": "application/json, text/event-stream"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return hub.client().post(mcp_url(hub), json=message, headers=headers)
+    return hub.client().post(mcp_url(hub, name), json=message, headers=headers)
 
 
 # The main flow -----------------------------------------------------------------------------------
@@ -386,6 +391,48 @@ async def test_a_token_of_the_hub_opens_the_mcp_endpoint_of_its_person(hub: Hub,
     assert "demo_list_issues" in {tool.name for tool in tools.tools}
 
 
+@dataclass
+class Editor(Program):
+    """A program that signs in with Jupyter, in the browser of a person at the Hub."""
+
+    person: Person = field(kw_only=True)
+
+    async def _opens(self, url: str) -> None:
+        await anyio.to_thread.run_sync(self._allow, url)
+
+    def _allow(self, url: str) -> None:
+        page = self.person.load(url, site="none")
+        self.asked.append({"title": title(page)})
+        form = re.search(r'<form method="get" action="([^"]+)">', page.text)
+        assert form, page.text
+        ticked = dict(
+            re.findall(r'type="checkbox" name="(\w+)" value="([^"]+)" checked', page.text)
+        )
+        query = urlencode({"auth": hidden(page.text, "auth"), **ticked})
+        pressed = f"{urljoin(str(page.url), form[1])}?{query}"
+        self.location = self.person.load(pressed, site="cross-site", away=REDIRECT).headers[
+            "location"
+        ]
+
+
+@pytest.mark.anyio
+async def test_a_program_signs_in_with_jupyter_by_the_hub_s_login(hub: Hub) -> None:
+    """CL-01, CL-02: all metadata are below the server's path; its page wants the Hub's login."""
+    jane = await anyio.to_thread.run_sync(logged_in, hub, "jane")
+    editor = Editor(cast("Server", SimpleNamespace(url=f"{hub.url}user/jane/")), person=jane)
+    async with editor.http as http:
+        transport = streamable_http_client(mcp_url(hub), http_client=http)
+        async with Client(transport, mode="2026-07-28") as mcp:
+            tools = await mcp.list_tools()
+    assert "demo_list_issues" in {tool.name for tool in tools.tools}
+    [page] = editor.asked
+    assert "SDK program" in page["title"]
+    assert editor.storage.tokens
+    token = editor.storage.tokens.access_token
+    assert post(hub, token, INITIALIZE).status_code == 200
+    assert post(hub, token, INITIALIZE, name="joe").status_code == 401, "its audience is another"
+
+
 @pytest.mark.anyio
 async def test_a_guest_s_program_asks_the_guest(hub: Hub, guest: Person, jane: Person) -> None:
     """What jane connected is not for who may use her server."""
@@ -433,7 +480,7 @@ def test_who_shows_no_token_learns_where_to_get_one(hub: Hub) -> None:
 def make_key(hub: Hub, person: Person, name: str) -> str:
     """Make an API key on the connections page of jane's server."""
     connections = f"{hub.url}user/jane/valet/connections"
-    auth = field(person.open(connections).text, "auth")
+    auth = hidden(person.open(connections).text, "auth")
     asked = urlencode({"auth": auth, "name": name, "days": "7", "scope0": "tools:read"})
     made = person.load(f"{connections}/key?{asked}", site="cross-site")
     return shown_in(made, "token")
@@ -455,9 +502,7 @@ def test_an_api_key_is_its_person_s_and_that_server_s(
         page = person.open(f"{hub.url}user/jane/valet/connections").text
         assert f"of {person.name}" in page
         assert other not in page
-    headers = {"Accept": "application/json", "Authorization": f"Bearer {keys['jane']}"}
-    elsewhere = hub.client().post(f"{hub.url}user/joe/valet/mcp", json=LIST, headers=headers)
-    assert elsewhere.status_code == 401
+    assert post(hub, keys["jane"], name="joe").status_code == 401
 
 
 def test_the_login_cookie_opens_no_endpoint(hub: Hub, jane: Person) -> None:
@@ -466,6 +511,13 @@ def test_the_login_cookie_opens_no_endpoint(hub: Hub, jane: Person) -> None:
     headers = {"Accept": "application/json, text/event-stream"}
     answer = jane.browser.post(mcp_url(hub), json=LIST, headers=headers)
     assert answer.status_code == 401
+
+
+def test_a_program_in_a_terminal_reaches_the_server_whose_terminal_it_is(hub: Hub) -> None:
+    """Also beside another server of the same person; no token is in a file."""
+    done = hub.command("jane", "stdio", said=json.dumps(INITIALIZE) + "\n")
+    answer = json.loads(done.stdout.splitlines()[0])
+    assert answer["result"]["serverInfo"]["name"] == "jupyter-valet", done.stderr
 
 
 # The doctor ---------------------------------------------------------------------------------------

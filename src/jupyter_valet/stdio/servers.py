@@ -35,7 +35,9 @@ def entrance(wanted: str = "", *, environ: Mapping[str, str] = os.environ) -> En
     """
     from jupyter_server.serverapp import list_running_servers
 
-    chosen = choose(list(list_running_servers()), wanted, Path.cwd())
+    running = list(list_running_servers())
+    ours = [] if wanted else [server for server in running if _of_the_hub(server, environ)]
+    chosen = choose(ours or running, wanted, Path.cwd())
     if found := token(chosen, environ):
         return Entrance(str(chosen["url"]) + PAGE_MCP, found)
     raise ValetError("no_token", url=str(chosen["url"]))
@@ -47,8 +49,13 @@ def token(server: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     A server of JupyterHub's has its token in the environment of its terminals alone.
     """
     own = environ.get(KEY, "") or str(server.get("token") or "")
-    of_the_hub = environ.get("JUPYTERHUB_SERVICE_PREFIX") == server.get("base_url")
-    return own or (environ.get("JUPYTERHUB_API_TOKEN", "") if of_the_hub else "")
+    hubs = environ.get("JUPYTERHUB_API_TOKEN", "") if _of_the_hub(server, environ) else ""
+    return own or hubs
+
+
+def _of_the_hub(server: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    """Tell whether this is a terminal of `server`, which JupyterHub has started."""
+    return environ.get("JUPYTERHUB_SERVICE_PREFIX") == server.get("base_url")
 
 
 def choose(servers: Iterable[Mapping[str, Any]], wanted: str, here: Path) -> Mapping[str, Any]:
