@@ -202,8 +202,11 @@ def test_an_interrupt_withdraws_the_question(agent: Agent) -> None:
     def interrupt(address: str) -> None:
         addresses.append(address)
         agent.server.api("POST", f"api/kernels/{agent.kernel.id}/interrupt")
+        began.append(time.monotonic())
 
+    began: list[float] = []
     agent.run("await ask(1)", on_card=interrupt)
+    assert time.monotonic() - began[0] < 10
     [address] = addresses
     path = address.partition(agent.server.base)[2]
     deadline = time.monotonic() + 10

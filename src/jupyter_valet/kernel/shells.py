@@ -14,7 +14,8 @@ from .transport import Stop
 T = TypeVar("T")
 
 _GOODBYE_SECONDS = 5.0
-_HEARTBEAT_SECONDS = 0.25
+HEARTBEAT_SECONDS = 0.25
+"""How long a loop in which a cell waits may sleep: an interrupt does not wake it."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -109,7 +110,7 @@ async def in_thread(work: Callable[[Stop], T]) -> T:
         while not future.done():
             # ipykernel's Interrupt cancels the cell's task from a signal handler, which does not
             # wake a loop that sleeps; so it must not sleep for long.
-            await asyncio.wait({future}, timeout=_HEARTBEAT_SECONDS)
+            await asyncio.wait({future}, timeout=HEARTBEAT_SECONDS)
         return future.result()
     finally:
         cancelled.set()

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import pickle
+import threading
 import time
 from typing import Any
 
@@ -275,3 +276,26 @@ def test_an_interrupted_cell_gives_up_what_it_asked_for(
     Result.error_in_exec = KeyboardInterrupt()
     watching._ended(Result())
     assert broker.ended == [(view.id, "cancel")]
+
+
+def test_the_loop_of_a_cell_that_waits_is_woken() -> None:
+    """ipykernel's Interrupt cancels the cell's task and wakes no loop."""
+    woken, over = threading.Event(), threading.Event()
+
+    class Loop:
+        def call_soon_threadsafe(self, callback: Any) -> None:
+            callback()
+            woken.set()
+
+    stirring = threading.Thread(target=watch._stir, args=(Loop(), over))
+    stirring.start()
+    assert woken.wait(5)
+    over.set()
+    stirring.join(5)
+    assert not stirring.is_alive()
+
+
+def test_a_loop_that_was_closed_is_let_alone() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    watch._stir(loop, threading.Event())

@@ -21,7 +21,7 @@ from .. import attendance
 from ..desk import desk
 from ..flow import wait
 from ..session import Session
-from ..shells import run
+from ..shells import HEARTBEAT_SECONDS, run
 from ..transport import Stopped
 
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -35,7 +35,7 @@ class Watch:
         self._session = session
         self._shown: dict[str, TransactionView] = {}
         self._lock = threading.Lock()
-        self._cell = contextvars.copy_context()
+        self._cell, self._loop = contextvars.copy_context(), _loop()
         self._stopped = threading.Event()
         self.pid = os.getpid()
 
@@ -77,17 +77,21 @@ class Watch:
             if view.id in self._shown or not desk.attended():
                 return
             self._shown[view.id] = view
-            cell = self._cell.copy()
+            cell, loop = self._cell.copy(), self._loop
         work = threading.Thread(
-            target=cell.run, args=(self._wait, view), name="jupyter-valet card", daemon=True
+            target=cell.run, args=(self._wait, view, loop), name="jupyter-valet card", daemon=True
         )
         work.start()
 
-    def _wait(self, view: TransactionView) -> None:
+    def _wait(self, view: TransactionView, loop: asyncio.AbstractEventLoop | None) -> None:
+        over = threading.Event()
+        if loop is not None:
+            threading.Thread(target=_stir, args=(loop, over), daemon=True).start()
         try:
             with suppress(ValetError):  # the call that waits is told the same
                 run(wait(view, "", desk), self._session)
         finally:
+            over.set()
             with self._lock:
                 self._shown.pop(view.id, None)
 
@@ -96,7 +100,7 @@ class Watch:
     def _begun(self, _info: Any = None) -> None:
         """Note where the output of the cell goes that begins now."""
         with self._lock:
-            self._cell = contextvars.copy_context()
+            self._cell, self._loop = contextvars.copy_context(), _loop()
 
     def _ended(self, result: Any = None) -> None:
         """Give up what an interrupted cell was asking for; after any other the card stays."""
@@ -107,6 +111,29 @@ class Watch:
             given_up = [id for id, view in self._shown.items() if not view.client]
         for transaction in given_up:
             self._session.end_transaction(transaction, "cancel")
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs cells, when it is the one that runs here."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _stir(loop: asyncio.AbstractEventLoop, over: threading.Event) -> None:
+    """Wake the loop of a waiting cell now and then, until it is `over`.
+
+    ipykernel's Interrupt cancels the cell's task from a signal handler, which wakes no loop; what
+    the framework waits for may be silent for as long as the endpoint's pings are apart.
+    """
+    with suppress(RuntimeError):  # the loop was closed
+        while not over.wait(HEARTBEAT_SECONDS):
+            loop.call_soon_threadsafe(_nothing)
+
+
+def _nothing() -> None:
+    """Do it."""
 
 
 _watches: dict[Session, Watch] = {}
