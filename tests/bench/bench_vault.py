@@ -41,7 +41,10 @@ def measure() -> list[dict[str, Any]]:
     """Write, read and open on both."""
     with tempfile.TemporaryDirectory() as folder:
         figures = [*_in_a_file(Path(folder))]
-        with running_server() as server, contextlib.closing(Database(server.url())) as database:
+        with (
+            running_server(on_disk=True) as server,
+            contextlib.closing(Database(server.url())) as database,
+        ):
             figures += [*_in_postgres(Path(folder), server, database)]
             figures += [*_many(Path(folder), server, database)]
     return figures

@@ -1,7 +1,8 @@
 """A real PostgreSQL of the tests' own: in a temporary folder, on a Unix socket, for this run alone.
 
 It runs as another user when the tests are root's, since PostgreSQL refuses to be root. It waits
-for its disk like any other: how quickly it is made is all that is spared.
+for its disk like any other, but lies in memory where there is room: what is killed here is the
+process, never the machine.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ _SETTINGS = {
     "unix_socket_permissions": "0777",
     "shared_buffers": "16MB",
     "max_connections": "60",
-    "max_wal_size": "256MB",
+    "min_wal_size": "8MB",
+    "max_wal_size": "32MB",
+    # Segments are files of its folder: those of a server that is killed would stay.
+    "dynamic_shared_memory_type": "mmap",
     "autovacuum": "off",
     "jit": "off",
     "log_min_messages": "fatal",
 }
 _ROLE = "valet"
+_ROOM = 512 << 20
 
 
 class PostgresServer:
@@ -109,10 +114,13 @@ class PostgresServer:
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """End it; nothing of it is wanted any more."""
+        """End it without a last checkpoint; nothing of it is wanted any more."""
         while self._pools:
             self._pools.pop().close()
-        self.kill()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+            self._process = None
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), self.connect():
@@ -128,7 +136,7 @@ class PostgresServer:
         command = [
             *(_program("initdb"), "-D", str(self.folder / "data"), "-U", _ROLE),
             *("--pwfile", str(word), "--auth=scram-sha-256", "--no-sync", "--no-instructions"),
-            *("--encoding=UTF8", "--locale=C"),
+            *("--encoding=UTF8", "--locale=C", "--wal-segsize=4"),
         ]
         made = subprocess.run(command, capture_output=True, text=True, user=self._user, cwd="/")
         word.unlink()
@@ -137,10 +145,10 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[PostgresServer]:
+def running_server(*, on_disk: bool = False) -> Iterator[PostgresServer]:
     """Run a server until the block ends, then remove everything of it."""
     # Not below pytest's folder, which the other user cannot enter; and a socket's path is short.
-    folder = Path(tempfile.mkdtemp(prefix="valet-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="valet-pg-", dir=None if on_disk else _in_memory()))
     folder.chmod(0o755)
     try:
         server = PostgresServer(folder)
@@ -150,6 +158,13 @@ def running_server() -> Iterator[PostgresServer]:
             server.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> str | None:
+    """Return a folder in memory, if there is one with room for some servers."""
+    shared = Path("/dev/shm")
+    roomy = shared.is_dir() and shutil.disk_usage(shared).free > _ROOM
+    return str(shared) if roomy else None
 
 
 def _program(name: str) -> str:
