@@ -32,6 +32,12 @@ def keep_out_of_pages(server: ServerApp) -> None:
         settings[_HOOK] = provider.page_config_hook  # type: ignore[attr-defined]
 
 
+def in_pages(server: ServerApp) -> bool:
+    """Tell whether JupyterHub identifies people here, and its tokens were left in pages."""
+    provider = server.identity_provider
+    return hasattr(provider, "hub_auth") and bool(provider.token)
+
+
 def _without_token(base: type[Any]) -> type[Any]:
     """Return `base` with no token to show."""
 

@@ -17,6 +17,8 @@ from jupyter_core.paths import jupyter_path
 from jupyter_server.serverapp import ServerApp
 from tornado.httputil import HTTPServerRequest
 
+from . import hub_tokens
+
 _NOWHERE = "valet-no-such-page"
 
 
@@ -38,6 +40,8 @@ class Facts:
     code: Sequence[str] = ()
     """Folders that the server imports from and that kernels write to."""
     argv: Sequence[str] = ()
+    hub_tokens: bool = False
+    """Whether JupyterHub's tokens are in this server's pages."""
     secrets: Sequence[str] = ()
     """The token and the password's hash: what must not be on the command line."""
 
@@ -64,6 +68,8 @@ def _missing(facts: Facts) -> Iterator[str]:
         yield "the server runs in a folder that kernels write to (R62, R91)"
     if facts.code:
         yield f"the server imports from {facts.code[0]}, where kernels write (R28)"
+    if facts.hub_tokens:
+        yield "JupyterHub's tokens are in the pages (X04)"
     if any(secret and secret in word for secret in facts.secrets for word in facts.argv):
         yield "the token is on the command line (R18)"
 
@@ -89,6 +95,7 @@ def look(server: ServerApp, *, writable: Callable[[str], bool], kernels_apart: b
         cwd=cwd if writable(cwd) else "",
         code=tuple(path for path in code if writable(path)),
         argv=tuple(sys.orig_argv),
+        hub_tokens=hub_tokens.in_pages(server),
         secrets=_secrets(server),
     )
 

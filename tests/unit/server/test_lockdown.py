@@ -29,6 +29,7 @@ def test_a_server_that_lacks_nothing_is_locked_down() -> None:
         (replace(LOCKED, kernels_apart=False), "R34"),
         (replace(LOCKED, cwd="/project"), "R62"),
         (replace(LOCKED, code=("/project",)), "R28"),
+        (replace(LOCKED, hub_tokens=True), "X04"),
         (replace(LOCKED, argv=("jupyter", "--IdentityProvider.token=s3cret")), "R18"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
