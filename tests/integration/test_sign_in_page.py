@@ -15,6 +15,9 @@ from leaks import must_not_leak
 
 pytestmark = pytest.mark.timeout(120)
 
+INSPECTOR = "http://localhost:6274"
+"""The origin of a program that is a page, which the administrator allows."""
+
 PLACES = (
     "valet/oauth/.well-known/openid-configuration",
     "valet/oauth/.well-known/oauth-authorization-server",
@@ -24,7 +27,8 @@ PLACES = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("server")
-    with jupyter_server(home, fake=False, base="/user/jane/") as running:
+    config = f"c.ServerApp.allow_origin = {INSPECTOR!r}\n"
+    with jupyter_server(home, fake=False, base="/user/jane/", config=config) as running:
         yield running
     must_not_leak(home, home / "state")
 
@@ -193,6 +197,25 @@ def test_the_endpoints_take_posts_of_programs_alone(server: Server, endpoint: st
     for proof in ({"Cookie": server.cookie}, {"Authorization": f"token {TOKEN}"}):
         answer = dance.post(server, endpoint, "", **proof)
         assert (answer.status, "error" in json.loads(answer.body)) == (400, True)
+
+
+def test_a_page_of_an_allowed_origin_signs_in_and_one_of_another_does_not(
+    server: Server, program: str
+) -> None:
+    """The Inspector is a page: it asks beforehand, and reads the answer; others may do neither."""
+    path = "valet/oauth/token"
+    asked = {"Access-Control-Request-Method": "POST"}
+    before = server.request("OPTIONS", path, {"Origin": INSPECTOR, **asked}, login=False)
+    assert before.status == 204
+    assert before.headers["Access-Control-Allow-Origin"] == INSPECTOR
+    assert "content-type" in before.headers["Access-Control-Allow-Headers"]
+    answer = dance.post(server, "token", f"client_id={program}", Origin=INSPECTOR)
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (400, INSPECTOR)
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    other = {"Origin": "https://evil.example", **asked}
+    refused = server.request("OPTIONS", path, other, login=False)
+    assert refused.status == 403
+    assert "Access-Control-Allow-Origin" not in refused.headers
 
 
 def test_a_body_beyond_the_limit_is_not_taken(server: Server) -> None:

@@ -86,6 +86,18 @@ async def test_a_code_is_good_for_a_minute(world: World) -> None:
     assert await world.redeem(client_id, code) == BAD
 
 
+async def test_a_code_ends_with_the_time_that_was_chosen(world: World) -> None:
+    """Who says "until the end of today" at its last second means no more than that."""
+    client_id = await world.registered()
+    code = await world.code(client_id, until="today")
+    family = world.families.led_to("jvc_", code)
+    assert family
+    world.time.now = family.until - 1
+    late = await world.code(client_id, until="today")
+    world.time.now += 1
+    assert await world.redeem(client_id, late) == BAD
+
+
 async def test_a_code_that_comes_twice_ends_what_came_of_it(world: World) -> None:
     """RFC 6749 §4.1.2, RFC 9700 §4.2: one of the two has stolen it."""
     client_id = await world.registered()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,19 +30,20 @@ class Asked:
 class Questions:
     """Requests by the nonce of their page; each is answered once.
 
-    The oldest goes when there are too many: its page says that it is out of date.
+    A person's oldest goes when there are too many: its page says that it is out of date.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._asked: OrderedDict[str, Asked] = OrderedDict()
+        self._asked: dict[str, Asked] = {}
 
     def put(self, asked: Asked) -> str:
         """Keep a request and return its nonce."""
         nonce = secrets.token_urlsafe(32)
+        mine = [one for one, other in self._asked.items() if other.principal == asked.principal]
+        for oldest in mine[: max(0, len(mine) + 1 - MOST)]:
+            del self._asked[oldest]
         self._asked[nonce] = asked
-        while len(self._asked) > MOST:
-            self._asked.popitem(last=False)
         return nonce
 
     def get(self, principal: str, origin: str, nonce: str) -> Asked:

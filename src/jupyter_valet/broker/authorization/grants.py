@@ -107,7 +107,7 @@ class CodeGrant(_Issuing, grants.AuthorizationCodeGrant):  # type: ignore[misc]
         if family.redeemed:
             self.server.replayed(family)
             return None
-        return family
+        return family if self.server.clock() < family.until else None
 
     def validate_token_request(self) -> None:
         """Check the code, its redirect URI, its verifier, and the resource."""

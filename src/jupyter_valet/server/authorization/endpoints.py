@@ -31,7 +31,7 @@ _READ = 2 * MAX_BODY
 class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
     """What a request carries is its whole authority: no cookie counts, so neither does XSRF."""
 
-    SUPPORTED_METHODS = ("POST",)
+    SUPPORTED_METHODS = ("POST", "OPTIONS")
     method = ""
     """The broker's name for it."""
 
@@ -46,6 +46,14 @@ class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Pragma", "no-cache")
+        if self._allowed & {self.request.headers.get("Origin", "")}:
+            self.set_header("Access-Control-Allow-Origin", self.allow_origin)
+            self.set_header("Vary", "Origin")
+
+    @property
+    def _allowed(self) -> set[str]:
+        """The origins of pages that the administrator lets call this server; never all of them."""
+        return {self.allow_origin} - {"", "*"}
 
     def check_xsrf_cookie(self) -> None:
         """Do nothing: XSRF is about what cookies authenticate, and none does here."""
@@ -62,7 +70,7 @@ class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
             self._refuse(413, "invalid_request")
         if not self.check_host():
             self._refuse(421, "invalid_request")
-        if not origin_allowed(self.request.headers, {self.allow_origin} - {"", "*"}):
+        if not origin_allowed(self.request.headers, self._allowed):
             self._refuse(403, "invalid_request")
         if self.request.query:
             # RFC 6749 §2.3.1 and §3.2: what is in a URL ends up in logs.
@@ -72,6 +80,14 @@ class _Endpoint(ExtensionHandlerMixin, JupyterHandler):
         """Keep a piece of the body; what is too long is refused later, and not kept."""
         if len(self._body) <= MAX_BODY:
             self._body += chunk
+
+    @allow_unauthenticated
+    async def options(self) -> None:
+        """Let a program that runs in a page of an allowed origin ask (Fetch, CORS preflight)."""
+        self.set_header("Access-Control-Allow-Methods", "POST")
+        self.set_header("Access-Control-Allow-Headers", "content-type, mcp-protocol-version")
+        self.set_status(204)
+        self.clear_header("Content-Type")
 
     @allow_unauthenticated
     async def post(self) -> None:
