@@ -14,6 +14,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
+from . import capability
 from .views import _View
 
 ROUTE = "/clients/mcp"
@@ -51,6 +52,16 @@ REFRESH_PREFIX = "jvr_"
 
 CODE_PREFIX = "jvc_"
 """An authorization code of it."""
+
+OURS = (
+    DOOR_PREFIX,
+    KEY_PREFIX,
+    ACCESS_PREFIX,
+    REFRESH_PREFIX,
+    CODE_PREFIX,
+    capability.PREFIX,
+)
+"""What begins so is nobody else's to judge: it is shown to no identity provider and no issuer."""
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of one message, as the SDK has it."""

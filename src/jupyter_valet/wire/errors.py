@@ -94,6 +94,12 @@ _KINDS = [
         "Nothing was sent there. Let the program forget its sign-in, and start it there once more.",
     ),
     ErrorKind(
+        "redirect_comes_back",
+        400,
+        "The program wants the answer sent to this very server, where notebooks could read it.",
+        "Nothing was sent. A program that is not part of a notebook has an address of its own.",
+    ),
+    ErrorKind(
         "client_document_refused",
         400,
         "What the program says of itself cannot be used: {what}.",

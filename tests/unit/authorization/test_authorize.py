@@ -45,6 +45,18 @@ async def test_who_asks_and_where_to_come_first_and_nothing_is_sent_elsewhere(
     assert refused.value.code == code
 
 
+async def test_a_script_of_a_notebook_is_not_sent_the_answer(world: World) -> None:
+    """Every loopback port may be asked for, so also the server's own: RFC 8252 §7.3."""
+    client_id = await world.registered(redirect_uris=["http://127.0.0.1/files/x.html"])
+    here = "http://localhost:8888/"
+    asked = {"redirect_uri": "http://127.0.0.1:8888/files/x.html", "resource": f"{here}valet/mcp"}
+    with pytest.raises(ValetError) as refused:
+        await world.open(client_id, origin=here, **asked)
+    assert refused.value.code == "redirect_comes_back"
+    asked["redirect_uri"] = "http://127.0.0.1:8889/files/x.html"
+    assert (await world.open(client_id, origin=here, **asked)).nonce
+
+
 @pytest.mark.parametrize(
     "query", ["client_id=a&client_id=b", "client_id=%ff", "&".join(f"a{i}=1" for i in range(40))]
 )

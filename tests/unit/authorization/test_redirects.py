@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_valet.broker.authorization.redirects import names, parse
+from jupyter_valet.broker.authorization.redirects import comes_back, names, parse
 
 GOOD = {
     "https://vscode.dev/redirect": ("web", "vscode.dev", "https://vscode.dev"),
@@ -106,3 +106,34 @@ def test_a_program_that_any_other_could_claim_to_be_is_known_as_such() -> None:
     assert parse("http://127.0.0.1/cb").claimable
     assert parse("cursor://x/cb").claimable
     assert not parse("https://a.example/cb").claimable
+
+
+@pytest.mark.parametrize(
+    ("uri", "origin"),
+    [
+        ("https://hub.example/user/mallory/files/x.html", "https://hub.example/user/jane/"),
+        ("https://hub.example:443/cb", "https://hub.example/"),
+        ("http://127.0.0.1:8888/lab", "http://localhost:8888/"),
+        ("http://localhost:8888/files/x.html", "http://[::1]:8888/"),
+        ("http://127.0.0.9:8888/", "http://127.0.0.1:8888/"),
+        ("http://localhost/", "http://127.0.0.1/"),
+    ],
+)
+def test_an_answer_is_not_sent_where_scripts_of_notebooks_are(uri: str, origin: str) -> None:
+    """RFC 9700 §4.2: what a page is loaded with, the scripts of its origin read."""
+    assert comes_back(parse(uri), origin)
+
+
+@pytest.mark.parametrize(
+    ("uri", "origin"),
+    [
+        ("https://agent.example/cb", "https://hub.example/"),
+        ("https://hub.example:8443/cb", "https://hub.example/"),
+        ("http://127.0.0.1:33418/", "http://127.0.0.1:8888/"),
+        ("http://127.0.0.1:8888/", "https://hub.example/"),
+        ("com.example.agent:/oauth", "https://hub.example/"),
+        ("vscode://publisher.extension/callback", "http://localhost/"),
+    ],
+)
+def test_an_answer_may_be_sent_to_every_other_place(uri: str, origin: str) -> None:
+    assert not comes_back(parse(uri), origin)

@@ -31,6 +31,13 @@ async def test_a_code_becomes_tokens_of_an_hour_for_what_was_ticked(world: World
     assert proven.client.expires_at == world.time.now + 3600
 
 
+async def test_no_program_can_choose_an_id_that_has_anothers_grants(world: World) -> None:
+    """A client id is the program's own choice where it is a URL: 128 bits, as for a digest."""
+    told = await world.signed_in(await world.registered())
+    proven = await world.prove(told["access_token"])
+    assert len(proven.client.id.removeprefix("client:app:")) == 32
+
+
 async def test_only_digests_are_kept(world: World) -> None:
     """RS-13, AS-03: who reads the vault's rows comes in with none of them."""
     told = await world.signed_in(await world.registered())

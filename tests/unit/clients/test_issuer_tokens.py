@@ -368,7 +368,17 @@ async def test_what_is_not_the_issuer_s_to_see_is_not_shown_to_it(
     issuer: TokenIssuer, looked_up: dict[str, Any]
 ) -> None:
     """BP-08: an API key, a capability, another issuer's token, and what is no token at all."""
-    shown = ["jva_" + "a" * 43, "jvo_" + "a" * 43, "jvk_" + "a" * 43, "jvd_x", "a b", "ä", ""]
+    shown = [
+        "jva_" + "a" * 43,
+        "jvo_" + "a" * 43,
+        "jvk_" + "a" * 43,
+        "jvd_x",
+        "jvr_x",
+        "jvc_x",
+        "a b",
+        "ä",
+        "",
+    ]
     shown += [issuer.token(iss="https://other.example.org"), "x" * 20_000, "ory_x"]
     async with Judge(issuer, **looked_up, token_prefix="lab_") as judge:
         for token in shown:

@@ -41,8 +41,9 @@ def test_the_header_is_read_as_rfc_6750_has_it() -> None:
     assert not shown(request("/x", ("Authorization", "Basic eDp5"))).is_bearer
 
 
-@pytest.mark.parametrize("token", ["jva_x", "jvo_x", "jvk_x"])
+@pytest.mark.parametrize("token", ["jva_x", "jvo_x", "jvk_x", "jvr_x", "jvc_x", "jvd_x"])
 def test_tokens_of_ours_are_none_of_jupyter_s(token: str) -> None:
+    """RS-13: a JupyterHub would be shown a refresh token by a program that mixes them up."""
     assert not shown(request("/x", ("Authorization", f"Bearer {token}"))).may_be_jupyters
     assert shown(request("/x", ("Authorization", "token abc"))).may_be_jupyters
 
@@ -96,3 +97,8 @@ def test_a_configured_issuer_s_tokens_are_known_by_what_they_say_or_by_their_pre
     assert not is_of_issuer(jwt({"iss": ISSUER + "/"}), issuers)
     assert not is_of_issuer("the-jupyter-token", issuers)
     assert not is_of_issuer("the-jupyter-token", {})
+
+
+def test_what_was_shown_is_in_no_repr() -> None:
+    """RS-13."""
+    assert "jva_x" not in repr(shown(request("/x", ("Authorization", "Bearer jva_x"))))

@@ -73,7 +73,7 @@ class Authorization:
         """
         asked = _query(params["query"])
         program = await self._program(asked.get("client_id", ""))
-        redirect = _redirect(program, asked.get("redirect_uri", ""))
+        redirect = _redirect(program, asked.get("redirect_uri", ""), params["origin"])
         facts = AskedFacts(
             program=program.name,
             client_id=program.client_id,
@@ -204,11 +204,17 @@ def _query(text: str) -> dict[str, str]:
         raise ValetError("bad_request", what="the program's request cannot be read") from None
 
 
-def _redirect(program: Registration, uri: str) -> redirects.Redirect:
-    """Return where the answer goes. Raises `ValetError` ("redirect_refused"): AS-02, BP-05."""
+def _redirect(program: Registration, uri: str, origin: str) -> redirects.Redirect:
+    """Return where the answer goes: AS-02, BP-05.
+
+    Raises `ValetError` ("redirect_refused", "redirect_comes_back").
+    """
     if not program.check_redirect_uri(uri):
         raise ValetError("redirect_refused")
-    return redirects.parse(uri)
+    redirect = redirects.parse(uri)
+    if redirects.comes_back(redirect, origin):
+        raise ValetError("redirect_comes_back")
+    return redirect
 
 
 def _request(origin: str, asked: Mapping[str, str]) -> Form:

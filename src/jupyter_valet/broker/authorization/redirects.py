@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 MOST = 10
 """Redirect URIs that one program may have."""
@@ -85,6 +85,26 @@ def names(registered: Iterable[str], asked: str) -> bool:
 def without_port(uri: str) -> str:
     """Return a loopback redirect without its port, another as it is: the same program each time."""
     return _PORT.sub(r"\1", uri) if _loopback(uri) else uri
+
+
+def comes_back(redirect: Redirect, origin: str) -> bool:
+    """Tell whether an answer would go to the very server that gives it.
+
+    Scripts of notebooks are of that origin and read what its pages are loaded with; on a Hub
+    without subdomains other people's are, too. With the server's port, every loopback address
+    counts as the server.
+    """
+    if redirect.kind is Kind.APP:
+        return False
+    theirs, ours = urlsplit(redirect.uri), urlsplit(origin)
+    if _port_of(theirs) != _port_of(ours):
+        return False
+    hosts = (theirs.hostname or "", ours.hostname or "")
+    return hosts[0] == hosts[1] or all(map(_is_loopback, hosts))
+
+
+def _port_of(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def _same_loopback(one: str, asked: str) -> bool:

@@ -86,8 +86,11 @@ class Registration:
 
 
 def subject(client_id: str) -> str:
-    """Return `client:app:` and what tells a client id from all others."""
-    return f"{PREFIX}app:{record_id(client_id)[:16]}"
+    """Return `client:app:` and what tells a client id from all others.
+
+    Of 128 bits, for programs choose their ids: none must find one that has another's grants.
+    """
+    return f"{PREFIX}app:{record_id(client_id)}"
 
 
 def record_id(client_id: str) -> str:

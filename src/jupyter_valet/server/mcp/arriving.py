@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
-from ...wire import capability
-from ...wire.clients import ACCESS_PREFIX, KEY_PREFIX
+from ...wire.clients import OURS
 
 _IN_QUERY = frozenset({"token", "access_token", "authorization", "capability"})
 _COOKIE = ("Cookie",)
@@ -26,7 +25,7 @@ class Shown:
     """What a client put into its `Authorization` header."""
 
     scheme: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
 
     @property
     def is_bearer(self) -> bool:
@@ -36,8 +35,7 @@ class Shown:
     @property
     def may_be_jupyters(self) -> bool:
         """Whether the server's identity provider is to be asked: not for tokens of our own."""
-        ours = (KEY_PREFIX, ACCESS_PREFIX, capability.PREFIX)
-        return self.scheme in ("bearer", "token") and not self.token.startswith(ours)
+        return self.scheme in ("bearer", "token") and not self.token.startswith(OURS)
 
 
 def said_issuer(token: str) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx2
 
-from ....wire import capability
-from ....wire.clients import ACCESS_PREFIX, DOOR_PREFIX, KEY_PREFIX, Arrival
+from ....wire.clients import OURS, Arrival
 from ...egress.vetted import vetted_client
 from ..authenticator import Proven, Refused
 from .claims import proven
@@ -25,7 +24,6 @@ LARGEST = 256 * 1024
 """Bytes of an issuer's answer."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
-_NOT_THEIRS = (KEY_PREFIX, ACCESS_PREFIX, DOOR_PREFIX, capability.PREFIX)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class IssuerTokens:
 
     def _issuer_of(self, token: str) -> _Known | None:
         """Return whose a token seems to be: as it says, or by its prefix if it says nothing."""
-        if not self._known or not token or token.startswith(_NOT_THEIRS):
+        if not self._known or not token or token.startswith(OURS):
             return None
         if looks_signed(token):
             try:
