@@ -154,6 +154,17 @@ def test_with_nobody_there_the_model_gets_fixed_words(agent: Agent) -> None:
     assert not CARD.search(agent.outputs[before:])
 
 
+def test_the_lines_that_are_shown_name_what_there_is(agent: Agent) -> None:
+    """Each snippet begins with its imports; a person copies them."""
+    if agent.name == "functions":
+        lines = ["tools.to_openai('demo')"]
+    else:
+        shown = agent.run(f"print(tools.mcp.__class__.{agent.name}.__doc__)")
+        lines = [line.strip() for line in shown.splitlines() if " import " in line]
+        assert lines
+    assert "Error" not in agent.run("\n".join([*lines, "pass"]))
+
+
 def test_what_a_notebook_shows_of_it_has_no_capability(agent: Agent) -> None:
     """Whatever of the framework a cell ends with: outputs are saved."""
     agent.run("[str(x) + repr(x) + repr(getattr(x, '__dict__', '')) for x in shown]")

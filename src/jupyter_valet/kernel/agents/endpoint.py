@@ -53,6 +53,7 @@ class Endpoint:
     def sdk(self) -> Snippet:
         """Return the arguments of the HTTP client of the SDK's own MCP client.
 
+        from mcp.client.streamable_http import streamable_http_client
         http = httpx2.AsyncClient(**tools.mcp.sdk())
         async with http, Client(streamable_http_client(tools.mcp.url, http_client=http)) as client:
             answer = await client.call_tool(name, arguments)
