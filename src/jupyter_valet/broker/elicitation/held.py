@@ -89,12 +89,12 @@ class Held:
         own, guests = self._of(kernel), self._guests_of(caller)
         own.watchers += 1
         try:
-            if own.revision + guests.revision == after:
+            if max(own.revision, guests.revision) == after:
                 with anyio.move_on_after(seconds):
                     await self._news(own, guests)
             self._note_host(caller)
             shown = [*own.questions, *(guests.questions if self._shows_guests(caller) else ())]
-            return own.revision + guests.revision, shown
+            return max(own.revision, guests.revision), shown
         finally:
             own.watchers -= 1
             self._forget(kernel)
