@@ -14,7 +14,9 @@ from jupyter_valet.broker.audit import Audit
 from jupyter_valet.broker.authorization import AccessTokens, Authorization, Families
 from jupyter_valet.broker.authorization.documents import Documents
 from jupyter_valet.broker.authorization.registry import Registry
-from jupyter_valet.broker.clients import Proven
+from jupyter_valet.broker.clients import Ending, Proven
+from jupyter_valet.broker.elicitation import Transactions
+from jupyter_valet.broker.policy import Grants
 from jupyter_valet.broker.vault import Vault
 from jupyter_valet.wire.authorization import AskedFacts
 from jupyter_valet.wire.clients import Arrival
@@ -60,6 +62,8 @@ class World:
     def __post_init__(self) -> None:
         self.families = Families(self.vault, clock=self.time)
         self.registry = Registry(self.vault, self.families, clock=self.time)
+        self.grants = Grants(self.vault, self.audit)
+        self.ending = Ending(self.grants, Transactions(self.vault))
         self.use(Documents(self.registry, clock=self.time))
         self.tokens = AccessTokens(self.families, clock=self.time)
 
@@ -71,6 +75,8 @@ class World:
             documents,
             self.audit,
             lambda _: ["demo", "github"],
+            lambda who, what: [g.connection for g in self.grants.of_client(who, what)],
+            self.ending,
             clock=self.time,
         )
 

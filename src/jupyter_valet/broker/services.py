@@ -30,7 +30,7 @@ from .clients.reception import Reception
 from .clients.scopes import FINDING
 from .connections import Connections, Probes
 from .consent import Consent
-from .consent.programs import Programs
+from .consent.programs import Programs, granted
 from .consent.signed_in import SignedIn
 from .egress import Egress
 from .elicitation import Transaction, Transactions
@@ -169,13 +169,13 @@ async def build(
     families = Families(vault)
     clients = Clients([JupyterTokens(), keys, AccessTokens(families), issuers])
     under_way = UnderWay(clients.caller, vault.data_version)
+    ending.on_change(under_way.again)
     ending.on_end(under_way.end)
-    ending.on_end(policy.approvals.end_kernel)
-    ending.on_end(policy.grants.end_kernel)
+    ending.on_end(lambda _, client: policy.approvals.end_kernel(client))
+    ending.on_end(lambda _, client: policy.grants.end_kernel(client))
     reception = Reception(Door(start.door), clients, under_way, calls, endpoint)
     registry = Registry(vault, families)
     names = partial(_toolset_names, catalogue)
-    authorization = Authorization(registry, families, Documents(registry), audit, names)
     probes = Probes(vault, egress)
     consent = Consent(
         vault,
@@ -187,6 +187,15 @@ async def build(
         probes,
         policy,
         kernels,
+    )
+    authorization = Authorization(
+        registry,
+        families,
+        Documents(registry),
+        audit,
+        names,
+        partial(granted, consent.desk),
+        ending,
     )
     programs = Programs(consent.desk, consent.nonces, keys, names)
     signed_in = SignedIn(consent.desk, consent.nonces, families, ending)

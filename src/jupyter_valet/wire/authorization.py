@@ -89,6 +89,8 @@ class AskedFacts(_View):
     scopes: list[ScopeChoice] = field(default_factory=list)
     known: bool = False
     """Whether all that is asked for was approved before, for this very program."""
+    grants: list[str] = field(default_factory=list)
+    """What it was granted before, in words: it goes on with that."""
     problem: str = ""
     """Not empty: the request is unfit; `location` tells the program so, if the person likes."""
     location: str = ""

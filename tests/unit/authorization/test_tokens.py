@@ -10,6 +10,7 @@ from authorization_world import FORM, JANE, World
 from jupyter_valet.broker.authorization import Families, tokens
 from jupyter_valet.broker.authorization.families import KIND, MOST
 from jupyter_valet.broker.clients import Refused
+from jupyter_valet.broker.policy import Grant, Subject
 from jupyter_valet.broker.vault import Conflict
 
 pytestmark = pytest.mark.anyio
@@ -248,6 +249,26 @@ async def test_a_revoked_token_ends_its_sign_in(world: World, which: str) -> Non
         await world.prove(told["access_token"])
     assert await world.refresh(client_id, told["refresh_token"]) == BAD
     assert world.actions[-1] == "client_app.ended"
+
+
+async def test_with_the_last_sign_in_its_grants_and_streams_end(world: World) -> None:
+    """RS-11, BP-02: an approval of the past is none for whoever comes next in that name."""
+    client_id = await world.registered()
+    first, second = [await world.signed_in(client_id) for _ in range(2)]
+    client = (await world.prove(first["access_token"])).client.id
+    world.grants.give(Grant(Subject(JANE, client=client), "github-1"))
+    ended: list[tuple[str, str]] = []
+    looks: list[str] = []
+    world.ending.on_end(lambda who, what: ended.append((who, what)))
+    world.ending.on_change(lambda: looks.append("anew"))
+    await world.post("revoke", urlencode({"client_id": client_id, "token": first["refresh_token"]}))
+    assert (ended, looks) == ([], ["anew"])
+    assert (await world.open(client_id)).grants == ["github-1"]
+    token = second["refresh_token"]
+    await world.refresh(client_id, token)
+    assert await world.refresh(client_id, token) == BAD  # stolen: it came twice
+    assert ended == [(JANE, client)]
+    assert (await world.open(client_id)).grants == []
 
 
 async def test_to_revoke_what_is_not_good_is_no_error_and_to_name_no_token_is(

@@ -161,8 +161,48 @@ async def test_only_the_client_that_ended_is_ended() -> None:
         tasks.start_soon(mine.serve, watching)
         tasks.start_soon(other.serve, watching)
         await anyio.sleep(0.05)
-        watching.end(CLIENT.id)
+        watching.end("owner", CLIENT.id)
         await anyio.sleep(0.05)
         assert mine.sent[-1]["type"] == "http.response.body"
         assert other.sent[-1]["type"] == "http.response.start"
-        watching.end("client:key:2")
+        watching.end("owner", "client:key:2")
+
+
+async def test_the_same_program_of_another_person_goes_on() -> None:
+    """One app is one id for all people of a server; who signs it out, signs out their own."""
+    theirs = Request(replace(CALLER, principal="user:eve"))
+    watching = UnderWay(good, lambda: 1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(theirs.serve, watching)
+        await anyio.sleep(0.05)
+        watching.end("owner", CLIENT.id)
+        await anyio.sleep(0.05)
+        assert theirs.sent[-1]["type"] == "http.response.start"
+        watching.end("user:eve", CLIENT.id)
+
+
+async def test_what_this_process_took_back_is_seen_at_the_next_look() -> None:
+    """RS-11: SQLite's version shows the writes of others alone."""
+    judged = 0
+
+    async def judge(_: Arrival) -> Refusal:
+        nonlocal judged
+        judged += 1
+        return REFUSAL
+
+    watching = UnderWay(judge, lambda: -1)  # as if nobody else ever wrote
+    request = Request()
+    async with watching.watching(), anyio.create_task_group() as tasks:
+        tasks.start_soon(request.serve, watching)
+        await anyio.sleep(0.05)
+        assert judged == 0
+        watching.again()
+
+
+async def test_a_stream_does_not_outlive_the_scopes_that_it_began_with() -> None:
+    """RS-08: an issuer may leave a token less than it was good for."""
+
+    async def judge(_: Arrival) -> Caller:
+        return replace(CALLER, client=replace(CLIENT, scopes=frozenset()))
+
+    await judged(lambda: 1, judge, Request())

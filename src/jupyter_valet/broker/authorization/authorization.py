@@ -20,6 +20,7 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
 from ...wire.authorization import AskedFacts
 from ...wire.errors import ValetError
 from ..audit import Audit
+from ..clients import Ending
 from . import boxes, redirects
 from .asked import SECONDS, Asked, Questions
 from .documents import Documents, is_url
@@ -41,10 +42,14 @@ _PROBLEMS = {
 }
 
 Toolsets = Callable[[str], list[str]]
+Granted = Callable[[str, str], list[str]]
 
 
 class Authorization:
-    """One for all issuers: the origin comes with each request."""
+    """One for all issuers: the origin comes with each request.
+
+    `granted` says in words what a person has granted a program, by its id for grants.
+    """
 
     def __init__(
         self,
@@ -53,13 +58,17 @@ class Authorization:
         documents: Documents,
         audit: Audit,
         toolsets: Toolsets,
+        granted: Granted,
+        ending: Ending,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._books = Books(registry, families, self._note, clock)
+        self._books = Books(registry, families, self._ended, clock)
         self._documents = documents
         self._audit = audit
         self._toolsets = toolsets
+        self._granted = granted
+        self._ending = ending
         self._questions = Questions(clock=clock)
         self._clock = clock
 
@@ -100,7 +109,8 @@ class Authorization:
         until = self._clock() + SECONDS
         nonce = self._questions.put(Asked(principal, origin, asked, program, wanted, until))
         known = all(box.had for box in choices if not box.narrower)
-        return replace(facts, nonce=nonce, scopes=choices, known=known).to_json()
+        grants = self._granted(principal, program.subject)
+        return replace(facts, nonce=nonce, scopes=choices, known=known, grants=grants).to_json()
 
     async def approve(self, params: dict[str, Any]) -> dict[str, Any]:
         """Return where to redirect to, with a code for what the person ticked."""
@@ -187,7 +197,16 @@ class Authorization:
             **facts,
         )
 
-    def _note(self, action: str, family: Family) -> None:
+    def _ended(self, action: str, family: Family) -> None:
+        """Write down why a sign-in is over, and end what the program did with it (RS-11).
+
+        Its grants end with its last sign-in: the next one begins where the person begins it.
+        """
+        left = self._books.families.of(family.principal)
+        if any(other.client_id == family.client_id for other in left):
+            self._ending.changed()
+        else:
+            self._ending.ended(family.principal, subject(family.client_id))
         self._audit.record(
             action,
             principal=family.principal,

@@ -34,7 +34,7 @@ class Books:
     registry: Registry
     families: Families
     note: Note
-    """Writes down what became of a sign-in."""
+    """Told of a sign-in that is over, and why."""
     clock: Callable[[], float]
 
 

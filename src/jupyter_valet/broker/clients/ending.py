@@ -18,16 +18,26 @@ class Ending:
     def __init__(self, grants: Grants, transactions: Transactions) -> None:
         self._grants = grants
         self._transactions = transactions
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[[str, str], None]] = []
+        self._lookers: list[Callable[[], None]] = []
 
-    def on_end(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with the id of each client that has ended, in this process."""
+    def on_end(self, listener: Callable[[str, str], None]) -> None:
+        """Call `listener` with the person and the id of each client that ends in this process."""
         self._listeners.append(listener)
+
+    def on_change(self, looker: Callable[[], None]) -> None:
+        """Call `looker` when a credential has ended in this process whose client has others."""
+        self._lookers.append(looker)
+
+    def changed(self) -> None:
+        """Have everybody judged anew: one of several credentials of a client is gone."""
+        for looker in self._lookers:
+            looker()
 
     def ended(self, principal: str, client: str) -> None:
         """End what the client with the id `client` has; its credential is gone already."""
         for listener in self._listeners:
-            listener(client)
-        self._transactions.cancel_kernel(client)
+            listener(principal, client)
+        self._transactions.cancel_kernel(client, principal)
         for grant in self._grants.of_client(principal, client):
             self._grants.end(grant, _WHY)

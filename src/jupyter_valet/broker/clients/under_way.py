@@ -98,6 +98,7 @@ class UnderWay:
         self._version = version
         self._visits: set[Visit] = set()
         self._some = anyio.Event()
+        self._anew = False
 
     def begin(self, visit: Visit) -> None:
         """Watch over a request."""
@@ -108,10 +109,15 @@ class UnderWay:
         """Forget a request that has been served."""
         self._visits.discard(visit)
 
-    def end(self, client: str) -> None:
-        """End every request of the client with this id."""
-        for visit in [v for v in self._visits if v.caller.kernel_id == client]:
+    def end(self, principal: str, client: str) -> None:
+        """End every request of this person's client with this id."""
+        whose = (principal, client)
+        for visit in [v for v in self._visits if (v.caller.principal, v.caller.kernel_id) == whose]:
             visit.end()
+
+    def again(self) -> None:
+        """Judge everybody with the next look: the vault's version does not show our own writes."""
+        self._anew = True
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -132,8 +138,9 @@ class UnderWay:
                 continue
             await anyio.sleep(LOOK_SECONDS)
             version = self._version_or(seen - 1)
+            changed, self._anew = self._anew or version != seen, False
             for visit in self._visits:
-                if version != seen or visit.is_due:
+                if changed or visit.is_due:
                     visit.judged_at = time.monotonic()
                     # Not one after another: an issuer may take its time to answer.
                     tasks.start_soon(self._judge_again, visit)
@@ -152,5 +159,11 @@ class UnderWay:
             logger.error("a client could not be judged again: %s", describe(error))
             visit.end()
             return
-        if isinstance(caller, Refusal) or caller.kernel_id != visit.caller.kernel_id:
+        if isinstance(caller, Refusal) or _who(caller) != _who(visit.caller):
             visit.end()
+
+
+def _who(caller: Caller) -> tuple[str, str, frozenset[str]]:
+    """Return what must stay the same while a request lasts; with other scopes it is another."""
+    scopes = caller.client.scopes if caller.client else frozenset()
+    return caller.principal, caller.kernel_id, scopes

@@ -171,8 +171,8 @@ class Transactions:
         mine = (pending for pending in self._pending() if pending.principal == principal)
         return sorted(mine, key=lambda pending: pending.created_at)
 
-    def cancel_kernel(self, kernel_id: str) -> list[Transaction]:
-        """Give up what a kernel that is gone was asking for.
+    def cancel_kernel(self, kernel_id: str, principal: str = "") -> list[Transaction]:
+        """Give up what a kernel that is gone was asking for, or a client of `principal`'s.
 
         A sign-in that the person has approved and that is at the provider goes on: the connection
         is theirs, and the kernel's next call finds it.
@@ -180,7 +180,9 @@ class Transactions:
         return [
             self.update(pending.cancelled())
             for pending in self._pending()
-            if pending.kernel_id == kernel_id and pending.state is not TransactionState.AT_PROVIDER
+            if pending.kernel_id == kernel_id
+            and pending.principal == (principal or pending.principal)
+            and pending.state is not TransactionState.AT_PROVIDER
         ]
 
     def moved(self, root: str, old: str, new: str) -> None:
