@@ -286,6 +286,25 @@ def test_it_follows_its_notebook_when_that_is_renamed(
     assert "open_list_stations" in names(kernel)
 
 
+def test_what_a_notebook_had_added_is_not_for_the_one_that_takes_its_place(
+    broker: BrokerProcess, kernel: Kernel, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its words would be read by another notebook's agent."""
+    valet.add_api(document(api.url, keyed=False), name="open")
+    other = broker.kernel("k2", notebook="b.ipynb")
+    broker.call("notebook.moved", root="", old="b.ipynb", new="a.ipynb")
+    assert "open_list_stations" not in names(kernel)
+    assert "open_list_stations" not in names(other)
+
+
+def test_of_an_api_that_is_refused_nothing_stays(
+    broker: BrokerProcess, kernel: Kernel, api: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(ValetError):
+        valet.add_api(document(api.url, keyed=True), name="open", provider="github")
+    assert not [f for f in tmp_path.rglob("documents/*") if f.is_file()]
+
+
 def test_the_configuration_adds_an_api_for_every_notebook(
     tmp_path: Path, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from broker_process import BrokerProcess, Kernel
 from person import Person, asked, demo_provider, finish
 
 from jupyter_valet.kernel import session
-from jupyter_valet.kernel.functions.desk import Desk
+from jupyter_valet.kernel.functions.runner import Runner
 from jupyter_valet.kernel.functions.tool import Progress, ToolError, ToolFunction, Wanted
 from jupyter_valet.kernel.session import Session, _transport
 from jupyter_valet.wire.errors import ValetError
@@ -38,13 +38,13 @@ def kernel(broker: BrokerProcess) -> Kernel:
 
 
 @pytest.fixture
-def desk(kernel: Kernel) -> Iterator[Desk]:
+def desk(kernel: Kernel) -> Iterator[Runner]:
     session = Session(_transport(f"http://127.0.0.1:{kernel.port}", kernel.token))
-    yield Desk(session)
+    yield Runner(session)
     session.close()
 
 
-def add(desk: Desk, function: Any, **wanted: Any) -> ToolFunction:
+def add(desk: Runner, function: Any, **wanted: Any) -> ToolFunction:
     made = ToolFunction(function, Wanted(**wanted))
     desk.add(made)
     return made
@@ -154,7 +154,7 @@ def test_an_argument_that_does_not_fit_is_named_before_anything_runs(kernel, des
 
     add(desk, careful)
     said = result(kernel, "notebook_careful", n="three")
-    assert "n must fit" in said["content"][0]["text"]
+    assert "n must be of type integer" in said["content"][0]["text"]
     assert not ran
 
 
@@ -217,7 +217,7 @@ def test_declarations_come_back_after_the_broker_has(tmp_path, issuer):
     with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
         kernel = broker.kernel()
         session = Session(_transport(f"http://127.0.0.1:{kernel.port}", kernel.token))
-        desk = Desk(session)
+        desk = Runner(session)
 
         def stays() -> int:
             return 7

@@ -50,11 +50,11 @@ def _doctor() -> str:
 
 
 def _errors() -> str:
-    from .functions.desk import desk
+    from .functions.runner import runner
 
     told = [
         f"{time.strftime('%H:%M:%S', time.localtime(f.at))} {f.name}\n{f.traceback}"
-        for f in desk(current()).failures
+        for f in runner(current()).failures
     ]
     return "\n".join(told) or "No function that is a tool has failed in this kernel."
 

@@ -28,7 +28,7 @@ from ..toolsets.documents import Cache, Compiled
 from ..vault import Vault
 from . import provider as providers
 from .fetching import fetched
-from .files import Files
+from .files import Files, digest
 from .record import KIND, Added
 
 logger = logging.getLogger(__name__)
@@ -179,22 +179,27 @@ class Additions:
 
     def moved(self, root: str, old: str, new: str) -> None:
         """Follow a notebook, or a folder of them; an empty `new` deletes."""
-        for held in list(self._held.values()):
+        there = list(self._held.values())
+        for held in there:
             subject = held.added.subject
-            if subject is None or subject.root != root or subject.kernel_id:
-                continue
-            if subject.notebook != old and not subject.notebook.startswith(f"{old}/"):
-                continue
-            raw = self._files.get(held.added.document)
-            self._drop(held)
-            if new:
-                path = new + subject.notebook[len(old) :]
-                added = replace(held.added, subject=replace(subject, notebook=path))
-                if raw is not None:
-                    self._files.put(raw)
-                self._vault.put(KIND, added.id, added.to_meta(), Secret(""))
-                self._hold(replace(held, added=added))
+            if new and subject is not None and subject.moved(root, new, new) is not None:
+                self._drop(held)  # it belonged to a notebook that is not there any more
+        for held in there:
+            subject = held.added.subject
+            moved = subject.moved(root, old, new) if subject is not None else None
+            if moved is not None:
+                self._move(held, moved if new else None)
         self.on_change(None)
+
+    def _move(self, held: _Held, subject: Subject | None) -> None:
+        raw = self._files.get(held.added.document)
+        self._drop(held)
+        if subject is not None:
+            added = replace(held.added, subject=subject)
+            if raw is not None:
+                self._files.put(raw)
+            self._vault.put(KIND, added.id, added.to_meta(), Secret(""))
+            self._hold(replace(held, added=added))
 
     def ended(self, kernel_id: str) -> None:
         """Forget what a kernel without a notebook added."""
@@ -219,12 +224,14 @@ class Additions:
             asked.name,
             subject,
             asked.url or "a document of this notebook",
-            self._files.put(raw),
+            digest(raw),
             chosen.profile.name,
             chosen.settings,
             asked.overrides,
         )
-        return self._ready(added, compiled, chosen.profile)
+        held = self._ready(added, compiled, chosen.profile)
+        self._files.put(raw)  # last: of one that is refused nothing stays
+        return held
 
     def _kept(self, added: Added) -> _Held:
         raw = self._files.get(added.document)

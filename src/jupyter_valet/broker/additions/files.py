@@ -16,27 +16,32 @@ class Files:
 
     def put(self, raw: bytes) -> str:
         """Keep a document, whole or not at all, and return its digest. Raises `OSError`."""
-        digest = hashlib.sha256(raw).hexdigest()
-        if self.get(digest) is None:
+        name = digest(raw)
+        if self.get(name) is None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
+            handle, new = tempfile.mkstemp(dir=self._folder, suffix=".new")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(raw)
-                Path(name).replace(self._folder / digest)
+                Path(new).replace(self._folder / name)
             except BaseException:
-                Path(name).unlink(missing_ok=True)
+                Path(new).unlink(missing_ok=True)
                 raise
-        return digest
+        return name
 
-    def get(self, digest: str) -> bytes | None:
+    def get(self, name: str) -> bytes | None:
         """Return the document with this digest, None when it is not there or was changed."""
         try:
-            raw = (self._folder / digest).read_bytes()
+            raw = (self._folder / name).read_bytes()
         except OSError:
             return None
-        return raw if hashlib.sha256(raw).hexdigest() == digest else None
+        return raw if digest(raw) == name else None
 
-    def drop(self, digest: str) -> None:
+    def drop(self, name: str) -> None:
         """Delete a document that nobody needs any more."""
-        (self._folder / digest).unlink(missing_ok=True)
+        (self._folder / name).unlink(missing_ok=True)
+
+
+def digest(raw: bytes) -> str:
+    """Return the SHA-256 of a document, which is its name."""
+    return hashlib.sha256(raw).hexdigest()

@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from ...wire.errors import ValetError
 from ...wire.functions import Function
+from ..toolsets.checking import Check
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _TOOLSET = re.compile(r"[a-z][a-z0-9]{0,23}")
@@ -82,15 +83,12 @@ class FunctionTool:
         return self.access == "read"
 
     @cached_property
-    def _validator(self) -> Any:
-        return jsonschema_rs.validator_for(dict(self.input_schema), offline=True)
+    def _check(self) -> Check:
+        return Check(self.name, self.input_schema)
 
     def check(self, arguments: Mapping[str, Any]) -> None:
         """Raise `ValetError` naming the first argument that is not what the schema says."""
-        for error in self._validator.iter_errors(dict(arguments)):
-            where = str(error.instance_path[0]) if error.instance_path else "the arguments"
-            what = f"{where} must fit the function's schema ({error.schema_path[-1]})"
-            raise ValetError("bad_arguments", tool=self.name, what=what)
+        self._check(arguments)
 
 
 def _words(text: Any, limit: int) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ...wire.views import GrantView
-from ..kernels import Caller
+from ..kernels import Caller, below
 from ..vault import Record
 from .limits import Limits
 
@@ -43,6 +43,16 @@ class Subject:
         if not caller.notebook:
             return cls.run_of(caller)
         return cls(caller.principal, caller.root, caller.notebook)
+
+    def moved(self, root: str, old: str, new: str) -> Subject | None:
+        """Return it as it is once the server has renamed a notebook, or a folder of them.
+
+        None for one that has nothing to do with that: runs and clients never have.
+        """
+        rest = below(self.notebook, old)
+        if self.kernel_id or self.client or self.root != root or rest is None:
+            return None
+        return replace(self, notebook=new + rest)
 
     @classmethod
     def run_of(cls, caller: Caller) -> Subject:

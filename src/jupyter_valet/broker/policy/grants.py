@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..audit import Audit
-from ..kernels import Caller, below
+from ..kernels import Caller
 from ..secret import Secret
 from ..vault import Vault
 from .grant import KIND, Grant, Subject
@@ -115,21 +115,18 @@ class Grants:
         Grants that lie at the new path belonged to something that is not there any more.
         """
         self._refresh()
-        stored = [grant for grant in self._stored.values() if grant.subject.root == root]
+        stored = list(self._stored.values())
         for grant in stored:
-            if new and below(grant.subject.notebook, new) is not None:
+            if new and grant.subject.moved(root, new, new) is not None:
                 self.end(grant, "another notebook took its place")
         for grant in stored:
-            rest = below(grant.subject.notebook, old)
-            if rest is None:
-                continue
-            if new:
-                self._move(grant, new + rest)
-            else:
+            subject = grant.subject.moved(root, old, new)
+            if subject is not None and new:
+                self._move(grant, subject)
+            elif subject is not None:
                 self.end(grant, "the notebook was deleted")
 
-    def _move(self, grant: Grant, notebook: str) -> None:
-        subject = replace(grant.subject, notebook=notebook)
+    def _move(self, grant: Grant, subject: Subject) -> None:
         moved = replace(grant, subject=subject)
         self._vault.put(KIND, moved.id, moved.to_meta(), _NOTHING)
         self.end(grant, "the notebook was renamed")

@@ -40,7 +40,7 @@ class Check:
         keyword = str(error.schema_path[-1])
         name = str(error.instance_path[0]) if error.instance_path else ""
         if keyword == "additionalProperties":
-            known = ", ".join(self._schema["properties"]) or "no arguments"
+            known = ", ".join(self._schema.get("properties", ())) or "no arguments"
             return f"{name} has a member that is not known" if name else f"it takes only {known}"
         if keyword == "required" and not name:
             return f"{error.kind.property} is missing"
@@ -93,6 +93,6 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
     try:
         return jsonschema_rs.validator_for(dict(schema), offline=True)
     except (ValueError, jsonschema_rs.ReferencingError):
-        names = dict.fromkeys(schema["properties"], True)
+        names = dict.fromkeys(schema.get("properties", ()), True)
         known = {**schema, "properties": names, "$defs": {}}
         return jsonschema_rs.validator_for(known, offline=True)

@@ -173,20 +173,25 @@ class Directory:
 
     def moved(self, root: str, old: str, new: str) -> None:
         """Follow a notebook, or a folder of them; an empty `new` deletes."""
-        for server in list(self._servers.values()):
+        there = list(self._servers.values())
+        for server in there:
             subject = server.subject
-            if subject is None or subject.root != root or subject.kernel_id:
-                continue
-            if subject.notebook != old and not subject.notebook.startswith(f"{old}/"):
-                continue
-            if not new:
+            if new and subject is not None and subject.moved(root, new, new) is not None:
+                self._drop(server)  # it belonged to a notebook that is not there any more
+        for server in there:
+            subject = server.subject
+            moved = subject.moved(root, old, new) if subject is not None else None
+            if moved is not None and new:
+                self._move(server, moved)
+            elif moved is not None:
                 self._drop(server)
-                continue
-            path = new + subject.notebook[len(old) :]
-            record = self._vault.get(ADDED, server.name)
-            if record is not None:
-                self._vault.put(ADDED, server.name, {**record.meta, "notebook": path}, Secret(""))
-            self._servers[server.name] = replace(server, subject=replace(subject, notebook=path))
+
+    def _move(self, server: Server, subject: Subject) -> None:
+        record = self._vault.get(ADDED, server.name)
+        if record is not None:
+            meta = {**record.meta, "notebook": subject.notebook}
+            self._vault.put(ADDED, server.name, meta, Secret(""))
+        self._servers[server.name] = replace(server, subject=subject)
 
     def ended(self, kernel_id: str) -> None:
         """Forget what a kernel without a notebook added."""

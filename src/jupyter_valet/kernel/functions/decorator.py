@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from ...wire.errors import ValetError
 from ...wire.functions import TOOLSET
 from ..session import current
-from .desk import desk
+from .runner import runner
 from .tool import ToolFunction, Wanted
 
 
@@ -59,7 +59,7 @@ def tool(
             session = current()
         except ValetError:
             return made
-        desk(session).add(made)
+        runner(session).add(made)
         return made
 
     return declare if function is None else declare(function)

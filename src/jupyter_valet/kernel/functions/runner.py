@@ -44,7 +44,7 @@ class Failure:
     traceback: str
 
 
-class Desk:
+class Runner:
     """The functions of this kernel that are tools."""
 
     def __init__(self, session: Session) -> None:
@@ -167,8 +167,8 @@ class Desk:
 class _Run:
     """One call under way."""
 
-    def __init__(self, desk: Desk, call: FunctionCall, function: ToolFunction) -> None:
-        self._desk, self._call, self._function = desk, call, function
+    def __init__(self, runner: Runner, call: FunctionCall, function: ToolFunction) -> None:
+        self._runner, self._call, self._function = runner, call, function
         self._progress = Progress(self._tell)
         self._told = 0.0
         self._answered = threading.Lock()
@@ -199,7 +199,7 @@ class _Run:
         self._answer(report)
 
     def _await(self, call: Callable[[], Any]) -> Any:
-        self._future = asyncio.run_coroutine_threadsafe(call(), self._desk.loop())
+        self._future = asyncio.run_coroutine_threadsafe(call(), self._runner.loop())
         return self._future.result()
 
     def _words(self, error: BaseException) -> str:
@@ -208,7 +208,7 @@ class _Run:
             return one_line(error, 400) or "it gave no reason"
         if isinstance(error, Cancelled):
             return "it was cancelled"
-        self._desk.failed(self._call.name, error)
+        self._runner.failed(self._call.name, error)
         if isinstance(error, NotJson):
             return f"it returned {error}"
         if isinstance(error, ValetError):
@@ -225,22 +225,24 @@ class _Run:
     def _answer(self, report: Report | None) -> None:
         """Answer once: whichever comes first, a result, the end of time, or nobody waiting."""
         if self._answered.acquire(blocking=False):
-            self._desk.ended(self._call.id, report)
+            self._runner.ended(self._call.id, report)
 
     def _tell(self, done: float, total: float | None, message: str) -> None:
         now = time.monotonic()
         if now - self._told >= _PROGRESS_SECONDS or done == total:
             self._told = now
             words = one_line(message, 200)
-            self._desk.tell(self._call.id, Report(False, progress=done, total=total, message=words))
+            self._runner.tell(
+                self._call.id, Report(False, progress=done, total=total, message=words)
+            )
 
 
-_desks: dict[Session, Desk] = {}
+_runners: dict[Session, Runner] = {}
 
 
-def desk(session: Session) -> Desk:
-    """Return the desk of `session`; a forked child gets one of its own, without functions."""
-    known = _desks.get(session)
+def runner(session: Session) -> Runner:
+    """Return the runner of `session`; a forked child gets one of its own, without functions."""
+    known = _runners.get(session)
     if known is None or known._pid != os.getpid():
-        known = _desks[session] = Desk(session)
+        known = _runners[session] = Runner(session)
     return known
