@@ -182,15 +182,15 @@ def test_with_a_key_end_its_grants_its_questions_and_its_requests(world: World) 
     world.grants.give(Grant(Subject.of(caller), "c1", client_name=client.name))
     world.grants.give(Grant(other, "c1"))
     asked = world.transactions.create(caller, provider="demo", scopes=["a"], reason="r")
-    told: list[str] = []
-    world.ending.on_end(told.append)
+    told: list[tuple[str, str]] = []
+    world.ending.on_end(lambda *who: told.append(who))
     world.keys.revoke("owner", world.keys.of("owner")[0].id)
     assert world.grants.of(caller) == []
     assert [grant.subject for grant in world.grants.of_connection("owner", "c1")] == [other]
     ended = world.transactions.get(asked.id)
     assert ended is not None
     assert ended.state is TransactionState.CANCELLED
-    assert told == [client.id]
+    assert told == [("owner", client.id)]
 
 
 def test_making_and_revoking_are_in_the_audit(world: World) -> None:
