@@ -83,16 +83,7 @@ class Authorization:
         asked = _query(params["query"])
         program = await self._program(asked.get("client_id", ""))
         redirect = _redirect(program, asked.get("redirect_uri", ""), params["origin"])
-        facts = AskedFacts(
-            program=program.name,
-            client_id=program.client_id,
-            host=program.host,
-            redirect_uri=redirect.uri,
-            redirect_host=redirect.host,
-            kind=redirect.kind,
-            claimable=redirect.claimable,
-            source=redirect.source,
-        )
+        facts = _facts(program, redirect)
         principal, origin = params["principal"], params["origin"]
         server, request = self._server(origin), _request(origin, asked)
         try:
@@ -214,6 +205,20 @@ class Authorization:
             account=family.title,
             outcome="ok" if action == "client_app.ended" else "refused",
         )
+
+
+def _facts(program: Registration, redirect: redirects.Redirect) -> AskedFacts:
+    """Return what is known of who asks, and of where the answer goes."""
+    return AskedFacts(
+        program=program.name,
+        client_id=program.client_id,
+        host=program.host,
+        redirect_uri=redirect.uri,
+        redirect_host=redirect.host,
+        kind=redirect.kind,
+        claimable=redirect.claimable,
+        source=redirect.source,
+    )
 
 
 def _query(text: str) -> dict[str, str]:
