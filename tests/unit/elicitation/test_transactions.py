@@ -236,6 +236,17 @@ def test_a_kernel_that_is_gone_asks_no_more(store: Transactions) -> None:
     assert store.get(other.id).state is State.WAITING
 
 
+def test_a_program_of_one_person_that_is_gone_leaves_another_persons_asking(
+    store: Transactions,
+) -> None:
+    """One app is one client to all people of a server."""
+    callers = [Caller(who, "client:app:1", "", "http://127.0.0.1:8888/") for who in ("jane", "joe")]
+    mine, theirs = [ask(store, caller) for caller in callers]
+    store.cancel_kernel("client:app:1", "jane")
+    assert store.get(mine.id).state is State.CANCELLED
+    assert store.get(theirs.id).state is State.WAITING
+
+
 @pytest.mark.anyio
 async def test_a_wait_ends_with_the_change(store: Transactions) -> None:
     """By push, not by looking."""

@@ -102,3 +102,13 @@ def test_a_configured_issuer_s_tokens_are_known_by_what_they_say_or_by_their_pre
 def test_what_was_shown_is_in_no_repr() -> None:
     """RS-13."""
     assert "jva_x" not in repr(shown(request("/x", ("Authorization", "Bearer jva_x"))))
+
+
+@pytest.mark.parametrize("site", ["same-origin", "same-site", "cross-site"])
+def test_a_script_that_reads_is_known_although_it_names_no_origin(site: str) -> None:
+    """PS-05: a `GET` of a notebook's script to its own origin has no `Origin`."""
+    assert not origin_allowed({"Sec-Fetch-Site": site}, set())
+    assert not origin_allowed({"Sec-Fetch-Site": site}, {"https://app.example"})
+    # Node's fetch says only this, and no browser only that.
+    assert origin_allowed({"Sec-Fetch-Mode": "cors"}, set())
+    assert origin_allowed({"Origin": "https://app.example"}, {"https://app.example"})

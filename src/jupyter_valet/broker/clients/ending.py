@@ -38,6 +38,6 @@ class Ending:
         """End what the client with the id `client` has; its credential is gone already."""
         for listener in self._listeners:
             listener(principal, client)
-        self._transactions.cancel_kernel(client, principal)
         for grant in self._grants.of_client(principal, client):
             self._grants.end(grant, _WHY)
+        self._transactions.cancel_kernel(client, principal)

@@ -178,7 +178,7 @@ class Transactions:
         is theirs, and the kernel's next call finds it.
         """
         return [
-            self.update(pending.cancelled())
+            self.end(pending.id, "cancel")  # also when another process is just changing it
             for pending in self._pending()
             if pending.kernel_id == kernel_id
             and pending.principal == (principal or pending.principal)

@@ -92,7 +92,10 @@ def origin_allowed(headers: Mapping[str, str], allowed: Iterable[str]) -> bool:
     """Tell whether a browser's script may be where this comes from (PS-05).
 
     Programs send no `Origin`. Scripts of the Jupyter origin are notebooks' output, which must not
-    use what was given to programs.
+    use what was given to programs; their `GET` has no `Origin` either (Fetch, §3.2), but says that
+    it is of the same origin (Fetch Metadata, §2.3).
     """
     origin = headers.get("Origin")
-    return origin is None or origin in allowed
+    if origin is None:
+        return headers.get("Sec-Fetch-Site", "none") == "none"
+    return origin in allowed

@@ -32,6 +32,8 @@ _AT_ONCE = 8
 
 _LONGEST_SECRET = 4096
 
+_ENDPOINT = "introspection_endpoint"
+
 Answer = dict[str, Any]
 
 
@@ -74,10 +76,10 @@ class Introspecting:
             self._answers.popitem(last=False)
 
     async def _ask(self, token: str) -> Answer | None:
-        url = self._settings.endpoint or await self._documents.endpoint("introspection_endpoint")
         form = {"token": token, "token_type_hint": "access_token"}
         try:
-            async with self._room:
+            async with self._room:  # also for the metadata, which nobody has while it is down
+                url = self._settings.endpoint or await self._documents.endpoint(_ENDPOINT)
                 headers = {"Accept": "application/json"}
                 answer = await self._http.post(url, data=form, headers=headers, auth=self._us())
             found = loads_object(answer.content) if answer.status_code == 200 else None
