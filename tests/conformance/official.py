@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,13 +17,14 @@ from typing import Any, Literal
 
 import yaml
 from packages import node, package
+from turns import VARIABLE
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 Role = Literal["server", "door", "client"]
 """Our server at the broker's own listener, the same on Jupyter's port, and our client."""
 
-SCENARIO_SECONDS = 300
-"""The suite starts all clients at once, on however few cores there are."""
+SCENARIO_SECONDS = 600
+"""The suite starts all clients at once, and they wait for their turns (`turns`)."""
 
 SECONDS = 1200.0
 """The longest that one side of one revision may take."""
@@ -72,26 +74,26 @@ def requirements(revision: str) -> Mapping[str, Any]:
 
 def run(role: Role, revision: str, folder: Path) -> Score:
     """Run one side of one revision; the suite's own files go to `folder`."""
-    with _target(role) as target:
-        output = folder / "output.txt"
-        folder.mkdir(parents=True)
-        with output.open("w") as said:
-            status = _suite(role, revision, target, folder / "results", said)
+    folder.mkdir(parents=True)
+    with _target(role) as target, (folder / "output.txt").open("w") as said:
+        status = _suite(role, revision, target, folder, said)
     score = _score(role, revision, folder / "results")
     score.status = status
     return score
 
 
-def _suite(role: Role, revision: str, target: list[str], results: Path, said: Any) -> int:
+def _suite(role: Role, revision: str, target: list[str], folder: Path, said: Any) -> int:
     command = [
         *(str(node()), str(package(_SUITE) / "dist/index.js"), _leg(role), *target),
-        *("--requirements", revision, "-o", str(results)),
+        *("--requirements", revision, "-o", str(folder / "results")),
         *("--expected-failures", str(HERE / "expected-failures.yml")),
         *("--timeout", str(SCENARIO_SECONDS * 1000)),
     ]
-    done = subprocess.run(
-        command, stdout=said, stderr=said, env=_environment(), timeout=SECONDS, check=False
-    )
+    with tempfile.TemporaryDirectory() as turns:
+        told = {**_environment(), VARIABLE: turns}
+        done = subprocess.run(
+            command, stdout=said, stderr=said, env=told, timeout=SECONDS, check=False
+        )
     return done.returncode
 
 

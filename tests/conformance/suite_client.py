@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from granting import write_too
-from mcp_types import ElicitResult
-from upstream_world import JANE, ORIGIN, UpstreamWorld, upstream_world
+from turns import one_s_turn
 
-from jupyter_valet.broker.catalogue import Call
-from jupyter_valet.broker.elicitation import NeedsAuthorization, NeedsGrant
-from jupyter_valet.wire.errors import ValetError
+_TURN = one_s_turn()  # before anything heavy is imported; held until the process ends
+
+from granting import write_too  # noqa: E402
+from mcp_types import ElicitResult  # noqa: E402
+from upstream_world import JANE, ORIGIN, UpstreamWorld, upstream_world  # noqa: E402
+
+from jupyter_valet.broker.catalogue import Call  # noqa: E402
+from jupyter_valet.broker.elicitation import NeedsAuthorization, NeedsGrant  # noqa: E402
+from jupyter_valet.wire.errors import ValetError  # noqa: E402
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 CONTEXT: Mapping[str, Any] = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")

@@ -159,7 +159,7 @@ class Browser:
     def __init__(self, answers: dict[str, str]) -> None:
         """`answers` fills the visible fields of any form by name."""
         self._answers = answers
-        self._http = httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+        self._http = httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=30)
 
     async def sign_in(self, url: str, redirect_uri: str) -> str:
         """Return the query with which the browser arrives at `redirect_uri`."""
