@@ -31,7 +31,8 @@ META_LIST = "jupyter-valet/list"
 LIST_ALL = "all"
 
 META_WHOLE = "jupyter-valet/whole"
-"""In the `_meta` of a `tools/call` request: true asks for the data as the API sent it."""
+"""In the `_meta` of a `tools/call` request: true asks for the data as the API sent it, and for that
+alone: not as text besides."""
 
 META_NEXT = "jupyter-valet/next"
 """In a result's `_meta`: the arguments that change for the next page, where there is one."""

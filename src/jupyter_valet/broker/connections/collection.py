@@ -53,10 +53,15 @@ class Connections:
 
     # Look-ups --------------------------------------------------------------------------------
 
-    def find(self, principal: str, provider: str) -> list[Connection]:
-        """Return the person's connections at `provider`, the one used last first."""
+    def find(
+        self, principal: str, provider: str, seen: tuple[Vault, int] | None = None
+    ) -> list[Connection]:
+        """Return the person's connections at `provider`, the one used last first.
+
+        `seen` is a vault and what its `data_version` was just now; then it is not asked again.
+        """
         profile = self._profiles.get(provider)
-        found = [c for c in self._all(principal) if profile and c.made_under(profile)]
+        found = [c for c in self._all(principal, seen) if profile and c.made_under(profile)]
         return sorted(found, key=lambda c: (c.last_used_at, c.created_at), reverse=True)
 
     def get(self, principal: str, id: str) -> Connection | None:
@@ -238,8 +243,8 @@ class Connections:
 
     # Records ---------------------------------------------------------------------------------
 
-    def _all(self, principal: str) -> list[Connection]:
-        mine = (r for r in self._held.all() if r.meta["principal"] == principal)
+    def _all(self, principal: str, seen: tuple[Vault, int] | None = None) -> list[Connection]:
+        mine = (r for r in self._held.all(seen) if r.meta["principal"] == principal)
         return [self._connection(record) for record in mine]
 
     def _connection(self, record: Record) -> Connection:

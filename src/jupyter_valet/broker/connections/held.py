@@ -24,9 +24,9 @@ class Held:
         self._records: dict[str, Record] = {}
         self._tokens: dict[str, tuple[int, TokenSet]] = {}
 
-    def all(self) -> list[Record]:
-        """Return every connection's record."""
-        self._refresh()
+    def all(self, seen: tuple[Vault, int] | None = None) -> list[Record]:
+        """Return every connection's record; `seen` is as in `Connections.find`."""
+        self._refresh(seen)
         return list(self._records.values())
 
     def record(self, id: str) -> Record | None:
@@ -67,8 +67,10 @@ class Held:
         self._version = -1
         self._tokens.clear()
 
-    def _refresh(self) -> None:
-        version = self._vault.data_version()
+    def _refresh(self, seen: tuple[Vault, int] | None = None) -> None:
+        vault, version = seen or (None, 0)
+        if vault is not self._vault:
+            version = self._vault.data_version()
         if version == self._version:
             return
         self._records = {record.id: record for record in self._vault.list(KIND)}

@@ -20,8 +20,8 @@ from .line import Line, Lost
 _REPEATABLE = frozenset({"GET", "HEAD", "QUERY", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110 §9.2.2): sent again when a kept line turns out to be dead."""
 
-_IDLE = 32
-"""Idle lines that are kept to one destination."""
+_IDLE = 128
+"""Idle lines that are kept to one destination: as many as one kernel may have calls under way."""
 
 _NEXT_ADDRESS = 0.25
 """Seconds until the next address of a host is tried besides (RFC 8305 §5)."""

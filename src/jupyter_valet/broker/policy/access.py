@@ -115,7 +115,7 @@ class Access:
         enough = self._policy.usable(caller)
         decision = decide.decide(
             caller,
-            self._connections.find(caller.principal, profile.name),
+            self._connections.find(caller.principal, profile.name, self._policy.grants.seen),
             enough,
             wanted,
             self._clock(),

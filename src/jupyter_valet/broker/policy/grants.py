@@ -45,6 +45,11 @@ class Grants:
         run = Subject.run_of(caller)
         return [*(g for g in self._runs.values() if g.subject == run), *stored]
 
+    @property
+    def seen(self) -> tuple[Vault, int]:
+        """Return which vault the last look-up was in, and what its `data_version` was."""
+        return self._vault, self._version
+
     def of_connection(self, principal: str, connection: str) -> list[Grant]:
         """Return every grant of the person for one connection."""
         self._refresh()
