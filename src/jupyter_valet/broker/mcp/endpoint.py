@@ -43,6 +43,7 @@ from .inbound import is_single
 from .instructions import instructions
 from .presence import PRESENCE, Presence, Watched
 from .results import success
+from .sessions import Sessions
 from .single import Singles
 from .state import boundary
 
@@ -118,6 +119,8 @@ class Endpoint:
         origins = [f"http://{host}" for host in _HOSTS]
         security = TransportSecuritySettings(allowed_hosts=_HOSTS, allowed_origins=origins)
         self._manager = StreamableHTTPSessionManager(server, security_settings=security)
+        self._sessions = Sessions(self._manager.handle_request)
+        kernels.on_end(self._sessions.ended)
         self._singles = Singles(self._handlers, sealing, server.server_info_stamp)
         self._stack = AsyncExitStack()
 
@@ -181,7 +184,10 @@ class Endpoint:
     async def _by_sdk(self, caller: Caller, scope: Message, presence: Presence, send: Send) -> None:
         _calling.set(caller)
         admitted = {**admit(scope, caller), PRESENCE: presence}
-        await self._manager.handle_request(admitted, presence.receive, send)
+        if is_single(scope["headers"]):
+            await self._manager.handle_request(admitted, presence.receive, send)
+        else:
+            await self._sessions.serve(caller, admitted, presence.receive, send)
 
     # For the SDK -----------------------------------------------------------------------------
 
