@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+from typing import cast
 
 from .http1 import Malformed, Reader, TooLarge
 
@@ -78,8 +79,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, whose kind is that of a TCP connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # other loops have their own class
         self._socket = transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
