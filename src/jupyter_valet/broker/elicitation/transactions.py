@@ -74,7 +74,7 @@ class Transactions:
         same = next((before for before in pending if before.asks_the_same_as(asked)), None)
         if same is not None:
             return same
-        self._make_room(caller.kernel_id)
+        self._make_room(caller)
         return self._put(asked)
 
     def get(self, transaction_id: str) -> Transaction | None:
@@ -210,9 +210,10 @@ class Transactions:
             self._forget(transaction_id)
         return len(old)
 
-    def _make_room(self, kernel_id: str) -> None:
+    def _make_room(self, caller: Caller) -> None:
         """Keep a kernel that asks without end from filling the vault, which all others read too."""
-        own = [transaction for transaction in self._all() if transaction.kernel_id == kernel_id]
+        whose = (caller.principal, caller.kernel_id)
+        own = [one for one in self._all() if (one.principal, one.kernel_id) == whose]
         ended = [transaction for transaction in own if transaction.state.final]
         if len(own) - len(ended) >= _MOST:
             raise ValetError("too_many_sign_ins", count=_MOST)
