@@ -8,6 +8,15 @@ from functools import cache
 ENOUGH = 16384
 """Descriptors for some thousand clients that are left open, each with a connection."""
 
+CONNECTIONS = 4096
+"""Connections open at once, where the system has room for them: an editor that is left open keeps
+one or two, and so does each kernel."""
+
+
+def connections() -> int:
+    """Return how many connections the listener takes."""
+    return min(CONNECTIONS, room() // 2)
+
 
 @cache
 def room() -> int:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .descriptors import room
+from .descriptors import connections
 from .joined_writes import JoinedWrites
 from .peers import PEER, Connection
 
@@ -23,10 +23,6 @@ SECONDS = 10.0
 
 OWN_PACE = "jupyter_valet.own_pace"
 """Where the ASGI scope says that whoever reads the body has time limits of their own."""
-
-CONNECTIONS = 4096
-"""Connections open at once, where the system has room for them: an editor that is left open keeps
-one or two, and so does each kernel."""
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -42,7 +38,7 @@ class GuardedHttp(HttpToolsProtocol):
         """Start to watch, or refuse one connection too many."""
         joined = cast("asyncio.Transport", JoinedWrites(transport, self.loop))
         super().connection_made(joined)
-        if len(self.connections) > min(CONNECTIONS, room() // 2):
+        if len(self.connections) > connections():
             transport.abort()
             return
         self._peer = Connection(self.client, self.server)

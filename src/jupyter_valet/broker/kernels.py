@@ -12,6 +12,7 @@ from ..wire.errors import ValetError
 from ..wire.isolation import Isolation
 from ..wire.processes import Peer
 from .client import Client
+from .descriptors import connections
 from .peers import Binding
 
 MOST_REQUESTS = 128
@@ -51,6 +52,7 @@ class Kernels:
         self._callers: dict[str, Caller] = {}
         self._bindings: dict[str, Binding] = {}
         self._under_way: Counter[tuple[str, str]] = Counter()
+        self._of_clients = 0
         self._ended: list[Callable[[str], None]] = []
 
     def on_end(self, listener: Callable[[str], None]) -> None:
@@ -109,16 +111,22 @@ class Kernels:
     def request_of(self, caller: Caller) -> Iterator[None]:
         """Count a request while it is served: one kernel must not take what all of them share.
 
-        Raises `ValetError` ("too_many_requests").
+        Raises `ValetError` ("too_many_requests", "too_many_clients").
         """
         who = (caller.principal, caller.kernel_id)
-        most = MOST_REQUESTS if caller.client is None else MOST_OF_CLIENT
+        is_client = caller.client is not None
+        most = MOST_OF_CLIENT if is_client else MOST_REQUESTS
         if self._under_way[who] >= most:
             raise ValetError("too_many_requests", count=most)
+        room = connections() // 2  # the other half is for kernels, whatever comes from outside
+        if is_client and self._of_clients >= room:
+            raise ValetError("too_many_clients", count=room)
         self._under_way[who] += 1
+        self._of_clients += is_client
         try:
             yield
         finally:
+            self._of_clients -= is_client
             self._under_way[who] -= 1
             if not self._under_way[who]:
                 del self._under_way[who]

@@ -509,6 +509,12 @@ _KINDS = [
         "Wait for some of them, then try again.",
     ),
     ErrorKind(
+        "too_many_clients",
+        429,
+        "Programs outside of the notebooks have {count} requests under way already.",
+        "Close those that you do not need, then try again.",
+    ),
+    ErrorKind(
         "send_again",
         503,
         "The sign-in to {provider} was renewed while the body was being sent.",

@@ -11,7 +11,7 @@ import anyio
 import pytest
 import uvicorn
 
-from jupyter_valet.broker import guarded_http
+from jupyter_valet.broker import descriptors, guarded_http
 from jupyter_valet.broker.guarded_http import GuardedHttp
 
 GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -185,7 +185,7 @@ async def test_a_long_body_and_many_requests_on_a_connection_are_fine() -> None:
 @pytest.mark.anyio
 async def test_one_connection_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Descriptors are for the vault and the providers as well."""
-    monkeypatch.setattr(guarded_http, "CONNECTIONS", 2)
+    monkeypatch.setattr(descriptors, "CONNECTIONS", 2)
     async with (
         listening() as (server, port),
         await anyio.connect_tcp("127.0.0.1", port),

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from jupyter_valet.broker import descriptors
+from jupyter_valet.broker.client import Client
 from jupyter_valet.broker.kernels import MOST_REQUESTS, Caller, Kernels
 from jupyter_valet.wire import capability
 from jupyter_valet.wire.errors import ValetError
@@ -63,6 +65,28 @@ def test_a_kernel_has_so_many_requests_under_way_and_no_more():
         with kernels.request_of(caller("2")):
             pass
     with kernels.request_of(caller("1")):
+        pass
+
+
+def test_clients_outside_leave_half_of_all_connections_to_kernels(monkeypatch):
+    """One narrow key must not keep every notebook from the broker."""
+    monkeypatch.setattr(descriptors, "CONNECTIONS", 6)
+    kernels = Kernels()
+    clients = [
+        Caller(who, key, "", "http://x/", client=Client(key, "editor", frozenset()))
+        for who, key in (("a", "client:key:1"), ("a", "client:key:2"), ("b", "client:key:2"))
+    ]
+    with ExitStack() as served:
+        for client in clients:
+            served.enter_context(kernels.request_of(client))
+        with (
+            pytest.raises(ValetError, match="3 requests under way"),
+            kernels.request_of(clients[0]),
+        ):
+            raise AssertionError
+        with kernels.request_of(caller("1")):
+            pass
+    with kernels.request_of(clients[0]):
         pass
 
 
