@@ -22,8 +22,8 @@ Who = tuple[str, str]
 
 Serve = Callable[[Message, Receive, Send], Awaitable[None]]
 
-MOST_OF_KERNEL = 64
-MOST_OF_CLIENT = 512
+MOST_OF_KERNEL = 128
+MOST_OF_CLIENT = 2048
 """Sessions of one outside client, which may be many programs."""
 
 _SESSION = MCP_SESSION_ID_HEADER.encode()
