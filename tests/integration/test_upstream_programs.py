@@ -98,6 +98,7 @@ async def test_a_program_ends_with_the_kernel_that_it_ran_for(tmp_path: Path) ->
         await world.connected("prog")
         pid = int(note.read_text().split()[0])
         world.source.ended("another")
+        world.source.ended("k1", "user:another")
         await world.call("prog_where")
         assert not _gone(pid)
         world.source.ended("k1")

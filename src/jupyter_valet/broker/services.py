@@ -242,6 +242,8 @@ async def build(
             kernels.on_end(additions.ended)
             kernels.on_end(upstream.directory.ended)
             kernels.on_end(upstream.ended)
+            # Sessions at other servers, and programs that were started for it.
+            ending.on_end(lambda who, client: upstream.ended(client, who))
             catalogue.add(additions)
             additions.start(start.apis)
             catalogue.before_listing(additions.ready)

@@ -101,9 +101,17 @@ class Visits:
 
         return await self._holding.run(call, work)
 
-    def ended(self, kernel_id: str) -> None:
-        """End the sessions of a kernel that stopped, and the programs that ran for it."""
-        self._sessions.end(lambda key: key.sharer.endswith(f"/{kernel_id}"))
+    def ended(self, kernel_id: str, principal: str = "") -> None:
+        """End the sessions of a kernel that stopped, and the programs that ran for it.
+
+        One id of a client may be of several people: then `principal` says whose.
+        """
+
+        def is_its(key: Key) -> bool:
+            whose, _, who = key.sharer.rpartition("/")
+            return (whose, who) == (principal or whose, kernel_id)
+
+        self._sessions.end(is_its)
 
     async def close(self) -> None:
         """End the calls that wait for a person."""

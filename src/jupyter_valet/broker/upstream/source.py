@@ -230,9 +230,9 @@ class Upstreams:
         self._listings.outdated(server, principal)
         self.on_change(None)
 
-    def ended(self, kernel_id: str) -> None:
-        """Let go of what is open for a kernel that stopped."""
-        self._visits.ended(kernel_id)
+    def ended(self, kernel_id: str, principal: str = "") -> None:
+        """Let go of what is open for a kernel that stopped, or for a client of `principal`'s."""
+        self._visits.ended(kernel_id, principal)
 
     async def close(self) -> None:
         """End what is under way."""
