@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -216,7 +217,10 @@ def _wait(process: subprocess.Popen[bytes], plan: Plan) -> tuple[int, str]:
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, ValueError, KeyError):
             facts = json.loads(file.read_text())
-            return int(facts["port"]), str(facts["base_url"])
+            port = int(facts["port"])
+            # The file is there a moment before the server takes connections.
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            return port, str(facts["base_url"])
         time.sleep(0.05)
     said = plan.log.read_text(errors="replace").strip().splitlines()
     raise ValetError("doctor_failed", what=f"Jupyter did not start: {(said or ['?'])[-1][:300]}")
