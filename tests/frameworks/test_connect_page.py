@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_process import Server
+from jupyter_process import Server, jupyter_server
+from leaks import must_not_leak
 from outside import sign_in
 from program import make_key
 
@@ -31,14 +33,23 @@ def scripted(messages, info):
 """
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Run a server on which nobody has been asked for anything yet."""
+    config = "c.ValetExtension.demo = True\n"
+    with jupyter_server(tmp_path, fake=False, config=config, base="/user/jane/") as running:
+        yield running
+    must_not_leak(tmp_path, tmp_path / "state")
+
+
 def test_the_script_of_the_page_runs_and_asks_for_an_account_once(
     server: Server, pythons: dict[str, Path]
 ) -> None:
     """What a person copies works as it is, but for the address and the model."""
     key = make_key(server, "issues script")
     assert "valet/connections" in run(pythons["mcp-2"], server, key)
-    found = re.findall(r'valet/connect/([\w-]+)"', server.get("valet/connections").body)
-    assert "Connected as" in sign_in(server, f"{server.url}valet/connect/{found[0]}")
+    [found] = re.findall(r'valet/connect/([\w-]+)"', server.get("valet/connections").body)
+    assert "Connected as" in sign_in(server, f"{server.url}valet/connect/{found}")
     assert TITLE in run(pythons["mcp-2"], server, key)
 
 
