@@ -128,3 +128,14 @@ async def test_connect_finds_out_about_a_server_first(
     status, reply = await asyncio.to_thread(asking)
     assert status == 200
     assert reply["transaction"]["provider_title"].startswith("Up (127.0.0.1:")
+
+
+async def test_no_server_has_the_name_of_the_tools_that_find_others(
+    broker: BrokerProcess, upstream: UpstreamServer
+) -> None:
+    """These take no scope of a program outside; what a server offers always does (RS-08)."""
+    kernel = broker.kernel()
+    for name, status in (("valet", 400), ("valet_x", 400), ("ours", 200)):
+        added = {"name": name, "url": "https://mcp.example.org/mcp"}
+        request = partial(kernel.request, "POST", "/toolsets/servers", added)
+        assert (await asyncio.to_thread(request))[0] == status

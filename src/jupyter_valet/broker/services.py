@@ -22,12 +22,11 @@ from .authorization.documents import Documents
 from .authorization.registry import Registry
 from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
-from .catalogue import Catalogue
+from .catalogue import FINDING, Catalogue
 from .client import PREFIX, Client
 from .clients import ClientKeys, Clients, Door, Ending, JupyterTokens, UnderWay
 from .clients.issuers import IssuerTokens, read
 from .clients.reception import Reception
-from .clients.scopes import FINDING
 from .connections import Connections, Probes
 from .consent import Consent
 from .consent.programs import Programs, granted
@@ -44,7 +43,7 @@ from .mcp import Endpoint
 from .oauth import OAuthClient, Profile, profiles
 from .policy import Digests, Grants, Policy
 from .policy.access import Access
-from .search import TOOLSET, Finding, Indexes
+from .search import Finding, Indexes
 from .toolsets import toolsets
 from .upstream import Upstreams, upstreams
 from .vault import Vault
@@ -221,7 +220,7 @@ async def build(
                 access,
                 known,
                 start.mcp_servers,
-                taken={t.name for t in sets},
+                taken={*(t.name for t in sets), FINDING},
                 folder=Path(start.state_dir) / "programs",
             ) as upstream,
         ):
@@ -235,7 +234,7 @@ async def build(
                 Path(start.state_dir) / "toolsets",
                 lambda toolset, mark: Apis([toolset], authorized, known, mark=mark),
                 sets,
-                (*start.mcp_servers, TOOLSET),
+                (*start.mcp_servers, FINDING),
             )
             additions.on_change = catalogue.changed
             kernels.on_end(transactions.held.ended)

@@ -6,6 +6,6 @@ tool does its work, nor how MCP spells it.
 
 from .catalogue import Catalogue
 from .source import Call, Source, ToolOutcome, UnknownTool, Wish
-from .tool import Tool
+from .tool import FINDING, Tool
 
-__all__ = ["Call", "Catalogue", "Source", "Tool", "ToolOutcome", "UnknownTool", "Wish"]
+__all__ = ["FINDING", "Call", "Catalogue", "Source", "Tool", "ToolOutcome", "UnknownTool", "Wish"]

@@ -7,6 +7,9 @@ from typing import Any, Literal, Protocol
 
 Access = Literal["read", "write"]
 
+FINDING = "valet"
+"""The toolset of the tools that find and call others; nothing else may have its name."""
+
 
 class Tool(Protocol):
     """A tool as it is offered, whatever does its work. Everything but `check` is plain data."""

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 
 from ...wire.errors import ValetError
-from ..catalogue import Tool
+from ..catalogue import FINDING, Tool
 from ..kernels import Caller
 
 READ = "tools:read"
@@ -25,9 +25,6 @@ WRITE = "tools:write"
 
 INITIAL = READ
 """What a client is told to ask for first: the least that is of use (BP-23)."""
-
-FINDING = "valet"
-"""The toolset of the tools that find and call others."""
 
 _SCOPE = re.compile(r"tools:(read|write)(?::([a-z0-9_]{1,64}))?")
 

@@ -8,6 +8,5 @@ from .finding import Finding
 from .index import Index
 from .indexes import Indexes
 from .ranking import Found, search
-from .tools import TOOLSET
 
-__all__ = ["TOOLSET", "Finding", "Found", "Index", "Indexes", "search"]
+__all__ = ["Finding", "Found", "Index", "Indexes", "search"]

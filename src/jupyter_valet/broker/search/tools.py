@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from ..catalogue import FINDING
 from ..toolsets.checking import Check
 
-TOOLSET = "valet"
 FEW, MOST = 6, 25
 """How many tools a search returns, and how many it can."""
 
@@ -26,13 +26,13 @@ class FindingTool:
     properties: Mapping[str, Any] = field(hash=False)
     required: str
     access: Literal["read", "write"] = "read"
-    toolset: str = field(default=TOOLSET, init=False)
+    toolset: str = field(default=FINDING, init=False)
     provider: str = field(default="", init=False)
 
     @cached_property
     def name(self) -> str:
         """The name in MCP."""
-        return f"{TOOLSET}_{self.short_name}"
+        return f"{FINDING}_{self.short_name}"
 
     @property
     def destructive(self) -> bool:

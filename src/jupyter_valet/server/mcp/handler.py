@@ -137,6 +137,7 @@ class McpHandler(ExtensionHandlerMixin, JupyterHandler):
             if self._headers_written:
                 self.request.connection.stream.close()  # type: ignore[union-attr]  # cut, not ended
                 return
+            self.clear()  # what came of an answer that broke off, and the headers that fit it
             self._refuse(error.kind.status, error.code, finish=False, **error.fields)
         await self.finish()
 
