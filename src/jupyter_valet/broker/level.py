@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from ..wire.isolation import Isolation
+from ..wire.isolation import SHORT_OF, Isolation
 from .hardening import Hardening
 
 _OPEN_AT_REST = frozenset({"file"})
@@ -31,7 +31,7 @@ def level(
         return name, words + _because(isolation.trouble)
     behind = f"the {isolation.wall} wall stopped {isolation.stopped} attacks"
     if weak := _below_l2_plus(hardening, isolation):
-        return "L2", f"{_L2} ({behind}); not L2+: {', '.join(weak)}"
+        return "L2", f"{_L2} ({behind}){SHORT_OF}{', '.join(weak)}"
     return "L2+", f"{_L2_PLUS} ({behind}){_besides(key_source)}"
 
 

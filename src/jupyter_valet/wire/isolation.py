@@ -13,6 +13,10 @@ from .views import _View
 NOT_MEASURED = "the server did not look"
 
 
+SHORT_OF = "; not L2+: "
+"""In the words of a level: behind it is what keeps it from L2+, which is too much for a card."""
+
+
 @dataclass(frozen=True)
 class Isolation(_View):
     """The wall around a kernel and the server's lockdown, as they were measured."""

@@ -92,6 +92,15 @@ def test_the_card_says_the_level_and_what_it_means() -> None:
     assert "Isolation" not in markup.page(face(VIEW))
 
 
+def test_what_keeps_a_kernel_from_l2_plus_is_for_the_command_to_say() -> None:
+    """The list is long, and half of it in the middle of a card says less than where to read it."""
+    words = (
+        "direct attacks are stopped; not L2+: terminals are on (R22, R74), nbconvert " + "x" * 400
+    )
+    told = face(replace(VIEW, level="L2", level_words=words))
+    assert told.isolation == "L2: direct attacks are stopped; not L2+, %valet says why"
+
+
 def test_the_full_url_is_shown_with_its_host_marked() -> None:
     """EC-07, EC-13, EC-15."""
     html = markup.page(face(VIEW))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ...wire.isolation import SHORT_OF
 from ...wire.views import Kind, TransactionState, TransactionView
 from ..plain_text import one_line
 from .links import Link, examine
@@ -165,7 +166,9 @@ def _words(view: TransactionView) -> Words:
 
 def isolation_line(level: str, words: str) -> str:
     """Return the isolation level with its words; nothing where an older broker tells none."""
-    return f"{one_line(level, 8)}: {one_line(words, 300)}" if level else ""
+    meaning, more, _ = words.partition(SHORT_OF)
+    why = "; not L2+, %valet says why" if more else ""
+    return f"{one_line(level, 8)}: {one_line(meaning, 300)}{why}" if level else ""
 
 
 def _scope(name: str, words: str) -> str:
