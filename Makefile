@@ -15,6 +15,8 @@ JUPYTER_CONFIG := $(VENV)/etc/jupyter/jupyter_server_config.d
 # What runs here sees neither the packages of the person nor a broker that is there already.
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH JUPYTER_VALET_URL JUPYTER_VALET_CAPABILITY
+# Each of a thousand processes of the tests would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -44,7 +46,7 @@ test-unit: dev  ## run the tests that need no browser (ARGS go to pytest)
 	$(PY) -m pytest -m "not browser and not conformance and not frameworks" -n 2 --dist loadfile --timeout 180 $(ARGS)
 
 test-browser: dev  ## run the tests in a real JupyterLab and Chromium (ARGS go to pytest)
-	$(PY) -m pytest -m browser --timeout 300 $(ARGS)
+	$(PY) -m pytest tests/browser -n 2 --dist loadfile --timeout 300 $(ARGS)
 
 frameworks: dev  ## run agents of each framework in environments of their own (ARGS go to pytest)
 	$(PY) -m pytest tests/frameworks -n 0 --timeout 600 $(ARGS)

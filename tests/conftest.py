@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import jupyter_core.utils
 import pytest
+from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["canary", "pytester"]
+# A shell lets what it starts in the background ignore interrupts, and so would all tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How fast examples are made and checked says most of what else the machine does.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+pytest_plugins = ["canary", "pytester", "watchdog"]
 """tests/plugins/canary.py: after all tests, no secret of theirs is in any file."""
 
 

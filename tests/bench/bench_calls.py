@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import httpx2
+from calls_kernel import CALLERS, CALLS, ROUNDS
 from figures import ratio
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
@@ -35,27 +39,31 @@ from jupyter_valet.broker.toolsets import toolsets
 from jupyter_valet.kernel.mcp import Call
 from jupyter_valet.kernel.transport import Answer, Request, Transport
 
-ROUNDS, CALLS = 12, 40
-CALLERS = 64
 TOOLS = 1223
 """As many as GitHub's API has operations."""
 PATH = "/api/projects/tidepool/issues/41"
+"""A resource of 1 KB."""
 REDIRECT = "http://127.0.0.1:8888/valet/callback/demo"
+TURNS = 24
+"""Times that both sides call `CALLS` times, after each start."""
+STARTS = 5
+"""Times that all programs are started anew: where the system puts what a process has is different
+each time, and with it the ratio, by some hundredths."""
 
 
 def measure() -> list[dict[str, Any]]:
     """Sign in on both sides, then call in turns."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        demo_provider("--access-seconds", "3600") as issuer,
-        BrokerProcess(Path(home) / "valet", demo_issuer=issuer) as broker,
-    ):
-        kernel = broker.kernel()
-        connected(broker, kernel)
-        os.environ["JUPYTER_VALET_URL"] = f"http://127.0.0.1:{broker.port}"
-        os.environ["JUPYTER_VALET_CAPABILITY"] = kernel.token
-        brokered, direct = asyncio.run(_in_turns(issuer, _token(issuer)))
-        one, many = _under_load()
+    found = _Samples(list)
+    for _ in range(STARTS):
+        with (
+            tempfile.TemporaryDirectory() as home,
+            demo_provider("--access-seconds", "3600") as issuer,
+            BrokerProcess(Path(home) / "valet", demo_issuer=issuer) as broker,
+        ):
+            kernel = broker.kernel()
+            connected(broker, kernel)
+            _in_turns(issuer, broker, kernel.token, found)
+    brokered, direct, one, many = (found[k] for k in ("brokered", "direct", "one", "many"))
     return [
         ratio("a brokered tool call ÷ a direct httpx2 GET", brokered, direct, "<= 1.0"),
         ratio(f"calls per second of {CALLERS} callers ÷ of one", one, many, ">= 1.0"),
@@ -63,43 +71,56 @@ def measure() -> list[dict[str, Any]]:
     ]
 
 
-async def _in_turns(issuer: str, token: str) -> tuple[list[float], list[float]]:
-    from jupyter_valet import tools
-
-    brokered: list[float] = []
-    direct: list[float] = []
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient() as client:
-        for number in range(ROUNDS + 1):
-            for _ in range(CALLS):
-                begin = time.perf_counter()
-                issue = tools.demo.get_issue("tidepool", 41)
-                brokered.append(time.perf_counter() - begin)
-                assert issue["number"] == 41
-            for _ in range(CALLS):
-                begin = time.perf_counter()
-                answer = await client.get(issuer + PATH, headers=headers)
-                issue = answer.json()
-                direct.append(time.perf_counter() - begin)
-                assert issue["number"] == 41
-            if number == 0:  # the first round warms both sides
-                brokered.clear(), direct.clear()
-    return brokered, direct
+_Samples = defaultdict[str, list[float]]
 
 
-def _under_load() -> tuple[list[float], list[float]]:
-    """Return the seconds that one caller needs for a call, and that many together need."""
-    one: list[float] = []
-    many: list[float] = []
-    with ThreadPoolExecutor(CALLERS) as callers:
-        list(callers.map(_issue, range(2 * CALLERS)))  # connections and threads are there
-        for _ in range(ROUNDS // 2):
-            for call_all, seconds in ((callers.map, many), (map, one)):
-                begin = time.perf_counter()
-                numbers = list(call_all(_issue, range(4 * CALLERS)))
-                seconds.append((time.perf_counter() - begin) / len(numbers))
-                assert set(numbers) == {41}
-    return one, many
+def _in_turns(issuer: str, broker: BrokerProcess, capability: str, found: _Samples) -> None:
+    """Add what two kernels measure (`calls_kernel.py`), of which one does each of the two things.
+
+    A notebook does one or the other: in one process, each would pay for what the other one leaves
+    in memory and caches.
+    """
+    told = {"issuer": issuer, "token": _token(issuer), "path": PATH}
+    with ExitStack() as stack:
+        kernels = [
+            (side, stack.enter_context(_kernel(side, told, broker, capability)))
+            for side in ("brokered", "direct")
+        ]
+        for number in range(TURNS + 1):
+            for side, kernel in kernels:
+                seconds = _asked(kernel, str(CALLS))
+                if number:  # the first round warms both sides
+                    found[side] += seconds
+            kernels.reverse()  # neither is always the one that comes after the other
+    with _kernel("load", told, broker, capability) as kernel:
+        for side, seconds in _asked(kernel, "").items():
+            found[side] += seconds
+
+
+@contextmanager
+def _kernel(
+    side: str, told: dict[str, str], broker: BrokerProcess, capability: str
+) -> Iterator[subprocess.Popen[str]]:
+    url = f"http://127.0.0.1:{broker.port}"
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("calls_kernel.py")), side],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "JUPYTER_VALET_URL": url, "JUPYTER_VALET_CAPABILITY": capability},
+        text=True,
+    ) as kernel:
+        assert kernel.stdin is not None
+        kernel.stdin.write(json.dumps(told) + "\n")
+        yield kernel
+        kernel.stdin.close()
+
+
+def _asked(kernel: subprocess.Popen[str], line: str) -> Any:
+    assert kernel.stdin is not None
+    assert kernel.stdout is not None
+    kernel.stdin.write(line + "\n")
+    kernel.stdin.flush()
+    return json.loads(kernel.stdout.readline())
 
 
 async def _catalogues() -> tuple[list[float], list[float]]:
@@ -119,7 +140,7 @@ def _with_tools(here: World, count: int) -> World:
     listing = next(operation for operation in demo.operations if operation.name == "list_issues")
     others = (replace(listing, name=f"list_issues_{number}") for number in range(1, count))
     demo = replace(demo, operations=(*others, listing))
-    calls = calls_of([demo], here.connections, here.egress, None, here.known, here.policy)
+    calls = calls_of([demo], here.connections, here.egress, here.known, here.policy)
     return replace(here, calls=calls, sent=bytearray())
 
 
@@ -148,12 +169,6 @@ def _by_turns(large: World, small: World, token: str) -> tuple[list[float], list
         many += [beside_many() for _ in range(CALLS)]
         one += [alone() for _ in range(CALLS)]
     return many[CALLS:], one[CALLS:]  # the first round warms both sides
-
-
-def _issue(_: int) -> int:
-    from jupyter_valet import tools
-
-    return int(tools.demo.get_issue("tidepool", 41)["number"])
 
 
 def _token(issuer: str) -> str:

@@ -34,12 +34,17 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         yield context
 
 
-@pytest.fixture
-def notebook(server: Jupyter, context: BrowserContext) -> Notebook:
+@pytest.fixture(scope="module")
+def opened(server: Jupyter, context: BrowserContext) -> Notebook:
     write_notebook(server.root / "test.ipynb", "")
-    notebook = Notebook.open(context, server, "test.ipynb")
-    notebook.run_code("%load_ext jupyter_valet")
-    return notebook
+    return Notebook.open(context, server, "test.ipynb")
+
+
+@pytest.fixture
+def notebook(opened: Notebook) -> Notebook:
+    opened.restart()
+    opened.run_code("%load_ext jupyter_valet")
+    return opened
 
 
 def choose_a_code(tab: Page) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from jlab import TOKEN, Notebook, write_notebook
@@ -23,18 +24,26 @@ def notebook(lab: Notebook) -> Notebook:
     return lab
 
 
+@contextmanager
 def opened(notebook: Notebook, name: str) -> Iterator[Notebook]:
     write_notebook(notebook.server.root / name, "")
     second = Notebook.open(notebook.page.context, notebook.server, name)
-    second.run_code("%load_ext jupyter_valet")
     yield second
     second.page.close()
 
 
+@pytest.fixture(scope="module")
+def other_page(lab_page: Notebook) -> Iterator[Notebook]:
+    with opened(lab_page, "copy of \u202ebpyni.tset.ipynb") as second:
+        yield second
+
+
 @pytest.fixture
-def other(notebook: Notebook) -> Iterator[Notebook]:
-    """A second notebook, whose name would like to be another."""
-    yield from opened(notebook, "copy of \u202ebpyni.tset.ipynb")
+def other(notebook: Notebook, other_page: Notebook) -> Notebook:
+    """A second notebook, whose name would like to be another, with a fresh kernel."""
+    other_page.restart()
+    other_page.run_code("%load_ext jupyter_valet")
+    return other_page
 
 
 def test_another_notebook_asks_for_a_grant_and_for_no_login(
@@ -85,7 +94,8 @@ def test_the_connections_page_shows_grants_and_takes_them_back(
 
 def test_a_grant_follows_a_rename_in_jupyter_and_no_copy(notebook: Notebook) -> None:
     """The contents manager says so; a copy is another file, and a file that moved by itself is."""
-    for second in opened(notebook, "before.ipynb"):
+    with opened(notebook, "before.ipynb") as second:
+        second.run_code("%load_ext jupyter_valet")
         cell = second.start_code(CALL)
         grant(second, cell)
         second.wait_done(cell)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from jlab import Jupyter, Notebook, jupyter, write_notebook
-from oauth_harness import free_port, oidc_provider
+from oauth_harness import oidc_provider
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from signing_in import TIMEOUT, sign_in_link
 from wavering_provider import Wavering, wavering_provider

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from free_ports import free_port
 from jlab import Notebook, jupyter, write_notebook
-from oauth_harness import free_port
 from playwright.sync_api import Browser, expect
 from reverse_proxy import tls_proxy
 from signing_in import TIMEOUT, card, consent_page, sign_in_link

@@ -33,7 +33,7 @@ from jupyter_valet.broker.calls import Calls
 from jupyter_valet.broker.catalogue import Catalogue
 from jupyter_valet.broker.elicitation import Transactions
 from jupyter_valet.broker.gate import Gate
-from jupyter_valet.broker.guarded_http import GuardedHttp
+from jupyter_valet.broker.http import GuardedHttp
 from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.listener import Listener
 from jupyter_valet.broker.mcp import Endpoint
@@ -66,8 +66,8 @@ class SuiteEndpoint(Endpoint):
 
     async def prompts_changed(self) -> None:
         """Tell who listens; the product has no prompts that could change."""
-        for bus in list(self._changes._buses.values()):
-            await bus.publish(PromptsListChanged())
+        for audience in list(self._changes._audiences.values()):
+            await audience.bus.publish(PromptsListChanged())
 
     def _server(self, *parts: Any) -> Server[Any]:
         server = super()._server(*parts)

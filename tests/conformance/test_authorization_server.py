@@ -16,8 +16,8 @@ import dance
 import program
 import pytest
 from dance import REDIRECT
-from jupyter_process import LOADED, PRESSED, Answer, Server, jupyter_server
-from leaks import must_not_leak
+from demo_server import demo_server
+from jupyter_process import LOADED, PRESSED, Answer, Server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,10 +26,8 @@ CALLBACK = "https://app.example.com/callback"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    with jupyter_server(home, fake=False, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 @pytest.fixture(scope="module")

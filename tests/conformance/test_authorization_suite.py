@@ -15,8 +15,9 @@ from typing import Any
 
 import dance
 import pytest
-from jupyter_process import Server, jupyter_server
-from oauth_harness import free_port
+from demo_server import demo_server
+from free_ports import free_port
+from jupyter_process import Server
 from packages import node, package
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(180)]
@@ -26,8 +27,7 @@ REVISIONS = pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    with jupyter_server(home, fake=False, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

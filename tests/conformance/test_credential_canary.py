@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
-from mcp_world import CANARY, Upstream, World, world
+from mcp_world import CANARY, World, served
 from wire import NEW, OLD, Message, wire
 
 pytestmark = pytest.mark.anyio
@@ -31,11 +31,7 @@ Answer = Callable[[web.Request], web.Response]
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 

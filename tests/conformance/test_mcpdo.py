@@ -8,9 +8,10 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from demo_server import demo_server
 from inspector import Mcpdo, question, words
-from jupyter_process import Server, jupyter_server
-from mcp_world import Upstream, World, world
+from jupyter_process import Server
+from mcp_world import World, served
 from outside import grant, sign_in
 from program import make_key, url
 from suite_server import Served, suite_server
@@ -36,11 +37,7 @@ async def mcpdo(tmp_path: Path) -> AsyncIterator[Mcpdo]:
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 
@@ -104,9 +101,7 @@ async def test_a_form_that_is_declined_is_no_answer(suite: Served, mcpdo: Mcpdo,
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    config = "c.ValetExtension.demo = True\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

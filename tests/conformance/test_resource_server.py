@@ -14,8 +14,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
-from jupyter_process import TOKEN, Server, jupyter_server
-from leaks import in_vault, must_not_leak, spellings
+from demo_server import demo_server
+from jupyter_process import TOKEN, Server
+from leaks import in_vault, spellings
 from outside import grant, sign_in
 from program import INITIALIZE, ask, begin_session, make_key, modern, revoke_key, url
 from wire import NEW, OLD, Message, wire
@@ -35,11 +36,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    config = "c.ValetExtension.demo = True\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 def first(revision: str) -> tuple[Any, dict[str, str]]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from asking import Asking, asking
-from mcp_world import Upstream, World, world
+from mcp_world import World, served
 from suite_server import suite_server
 from upstream_world import JANE, upstream_world
 from wire import NEW, OLD, Message, Wire, wire
@@ -34,11 +34,7 @@ NO_URL = [{}, {"elicitation": {}}, {"elicitation": {"form": {}}}, {"sampling": {
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 

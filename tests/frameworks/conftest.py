@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import uv
+from demo_server import demo_server
 from environment_kernel import Kernel, add_kernel
 from environments import build_wheel, run
-from jupyter_process import Server, jupyter_server
-from leaks import must_not_leak
+from jupyter_process import Server
 
 HERE = Path(__file__).parent
 UV = uv.find_uv_bin()
@@ -50,10 +50,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, pythons: dict[str, Path]) -
     """Run the server."""
     home = tmp_path_factory.mktemp("server")
     opened = [add_kernel(home, name, python) for name, python in pythons.items()]
-    config = f"c.ValetExtension.demo = True\nc.ValetExtension.sandbox_open = {opened!r}\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(home, f"c.ValetExtension.sandbox_open = {opened!r}\n") as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 @pytest.fixture(scope="session")

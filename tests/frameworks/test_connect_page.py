@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jupyter_process import Server, jupyter_server
-from leaks import must_not_leak
+from demo_server import demo_server
+from jupyter_process import Server
 from outside import sign_in
 from program import make_key
 
@@ -36,10 +36,8 @@ def scripted(messages, info):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """Run a server on which nobody has been asked for anything yet."""
-    config = "c.ValetExtension.demo = True\n"
-    with jupyter_server(tmp_path, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(tmp_path) as running:
         yield running
-    must_not_leak(tmp_path, tmp_path / "state")
 
 
 def test_the_script_of_the_page_runs_and_asks_for_an_account_once(

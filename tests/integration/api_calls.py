@@ -20,12 +20,11 @@ def calls_of(
     toolsets: Iterable[Toolset],
     connections: Any,
     egress: Any,
-    audit: Any,
     profiles: Mapping[str, Profile],
     policy: Policy,
 ) -> Calls:
     """Return calls whose only tools are the operations of `toolsets`, and those that find them."""
-    authorized = Authorized(Access(connections, policy), connections, egress, audit)
+    authorized = Authorized(Access(connections, policy), connections, egress, policy.audit)
     catalogue = Catalogue(Apis(toolsets, authorized, profiles))
     catalogue.add(Finding(catalogue, Indexes()))
     return Calls(catalogue)

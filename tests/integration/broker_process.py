@@ -16,6 +16,8 @@ import urllib.parse
 from pathlib import Path
 from typing import Any, Self
 
+from broker_forks import POSSIBLE, Fork
+
 from jupyter_valet.wire import capability
 
 ORIGIN = "http://127.0.0.1:8888/"
@@ -54,16 +56,23 @@ class BrokerProcess:
     def port(self) -> int:
         return int(self.listener.getsockname()[1])
 
-    def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
+    @property
+    def _environ(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.state_dir.parent)}
+
+    def _start(self) -> subprocess.Popen[bytes] | Fork:
+        return subprocess.Popen(
             [sys.executable, "-I", "-m", "jupyter_valet.broker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[self.listener.fileno()],
             cwd="/",
-            env={"PATH": os.environ["PATH"], "HOME": str(self.state_dir.parent)},
+            env=self._environ,
         )
+
+    def __enter__(self) -> Self:
+        self.process = self._start()
         self._readers = [threading.Thread(target=f) for f in (self._read, self._read_stderr)]
         for reader in self._readers:
             reader.start()
@@ -137,6 +146,13 @@ class BrokerProcess:
             **facts,
         )
         return Kernel(self.port, token)
+
+
+class BrokerFork(BrokerProcess):
+    """The same, forked from a process that has loaded the broker's modules: it is there at once."""
+
+    def _start(self) -> subprocess.Popen[bytes] | Fork:
+        return Fork(self._environ, self.listener.fileno()) if POSSIBLE else super()._start()
 
 
 class Kernel:

@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-from oauth_harness import REPOSITORY, free_port, npm_folder
+from free_ports import free_port
+from oauth_harness import REPOSITORY, npm_folder
 
 PASSWORD = "of-everybody-in-the-tests"
 SHIPPED = REPOSITORY / "jupyter_config"
@@ -267,7 +268,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], hub: Hub) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx2.HTTPError):
             if hub.clients[0].get(f"{hub.url}hub/api/").status_code == 200:

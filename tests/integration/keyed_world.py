@@ -157,7 +157,7 @@ async def keyed_world(folder: Path, api: KeyedApi, **settings: Any) -> AsyncIter
     consent = Consent(
         vault, audit, known, oauth, connections, transactions, probes, policy, kernels
     )
-    calls = calls_of([toolset], connections, egress, audit, known, policy)
+    calls = calls_of([toolset], connections, egress, known, policy)
     try:
         yield KeyedWorld(
             state, api, vault, egress, known["weather"], audit, connections, transactions, consent,

@@ -282,7 +282,7 @@ async def world(folder: Path, upstream: Upstream) -> AsyncIterator[World]:
             connections,
             Transactions(vault),
             egress,
-            calls_of(toolsets(known), connections, egress, audit, known, policy),
+            calls_of(toolsets(known), connections, egress, known, policy),
             events,
             known,
             policy,
@@ -291,6 +291,17 @@ async def world(folder: Path, upstream: Upstream) -> AsyncIterator[World]:
         await egress.close()
         await oauth.close()
         vault.close()
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, hold: float = 0.3) -> AsyncIterator[World]:
+    """Build a world with an upstream of its own, and serve its endpoint."""
+    async with (
+        Upstream().running() as upstream,
+        world(folder, upstream) as here,
+        here.serving(hold=hold),
+    ):
+        yield here
 
 
 def text(result: Any) -> str:

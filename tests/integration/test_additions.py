@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from broker_process import ORIGIN, BrokerProcess, Kernel
+from broker_process import ORIGIN, BrokerFork, BrokerProcess, ControlError, Kernel
 from person import Person, asked, finish
 
 import jupyter_valet as valet
@@ -92,7 +92,7 @@ def api() -> Iterator[Any]:
 @pytest.fixture
 def broker(tmp_path: Path, api: Any) -> Iterator[BrokerProcess]:
     api.seen = []
-    with BrokerProcess(tmp_path / "valet") as broker:
+    with BrokerFork(tmp_path / "valet") as broker:
         yield broker
 
 
@@ -263,19 +263,45 @@ def test_what_was_added_is_there_after_a_restart_and_gone_when_removed(
     tmp_path: Path, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.seen = []
-    with BrokerProcess(tmp_path / "valet") as broker:
+    with BrokerFork(tmp_path / "valet") as broker:
         for _ in as_kernel(broker.kernel(), monkeypatch):
             valet.add_api(document(api.url, keyed=True), name="survey")
-    with BrokerProcess(tmp_path / "valet") as broker:
+    with BrokerFork(tmp_path / "valet") as broker:
         kernel = broker.kernel()
         for _ in as_kernel(kernel, monkeypatch):
             assert "survey_list_stations" in names(kernel)
             magics.valet("remove survey")
             assert "survey_list_stations" not in names(kernel)
-    with BrokerProcess(tmp_path / "valet") as broker:
+    with BrokerFork(tmp_path / "valet") as broker:
         kernel = broker.kernel()
         for _ in as_kernel(kernel, monkeypatch):
             assert "survey_list_stations" not in names(kernel)
+
+
+def test_a_question_whose_api_was_removed_can_still_be_looked_at_and_ended(
+    tmp_path: Path, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker that starts next does not know its provider: no reason for an internal error."""
+    with BrokerFork(tmp_path / "valet") as broker:
+        kernel = broker.kernel()
+        for _ in as_kernel(kernel, monkeypatch):
+            valet.add_api(document(api.url, keyed=True), name="survey")
+            transaction, key, state = asked(kernel.call_tool("survey_list_stations", {}))
+            magics.valet("remove survey")
+    with BrokerFork(tmp_path / "valet") as broker:
+        kernel = broker.kernel()
+        status, view = kernel.request("GET", f"/transactions/{transaction}")
+        assert (status, view["state"]) == (200, "waiting"), view
+        [waiting] = broker.call("connections.page", principal="owner", origin="x")["waiting"]
+        assert waiting["title"] == waiting["title"].strip() != ""
+        with pytest.raises(ControlError, match="unknown_provider"):
+            Person().open(broker, transaction)
+        again = kernel.call_tool("survey_list_stations", {}, requestState=state)
+        assert asked(again)[0] == transaction
+        status, view = kernel.request("DELETE", f"/transactions/{transaction}")
+        assert (status, view["state"]) == (200, "cancelled"), view
+        said = finish(kernel, "survey_list_stations", {}, key, state)
+        assert said["content"][0]["text"].startswith("cancelled:"), said
 
 
 def test_it_follows_its_notebook_when_that_is_renamed(
@@ -311,7 +337,7 @@ def test_the_configuration_adds_an_api_for_every_notebook(
     file = tmp_path / "survey.json"
     file.write_text(json.dumps(document(api.url, keyed=True)))
     apis = {"survey": {"file": str(file)}, "open": {"url": f"{api.url}/openapi.json"}}
-    with BrokerProcess(tmp_path / "valet", apis=apis) as broker:
+    with BrokerFork(tmp_path / "valet", apis=apis) as broker:
         kernel = broker.kernel()
         for _ in as_kernel(kernel, monkeypatch):
             assert {"survey_list_stations", "open_list_stations"} <= names(kernel)
@@ -323,7 +349,7 @@ def test_one_api_that_cannot_be_loaded_leaves_the_others(
     file = tmp_path / "survey.json"
     file.write_text(json.dumps(document(api.url, keyed=True)))
     apis = {"gone": {"file": str(tmp_path / "gone.json")}, "survey": {"file": str(file)}}
-    with BrokerProcess(tmp_path / "valet", apis=apis) as broker:
+    with BrokerFork(tmp_path / "valet", apis=apis) as broker:
         kernel = broker.kernel()
         for _ in as_kernel(kernel, monkeypatch):
             assert "survey_list_stations" in names(kernel)
@@ -369,6 +395,18 @@ def test_a_document_cannot_send_a_known_providers_credential_elsewhere(
 def test_a_source_that_is_no_document_is_one_line(kernel: Kernel, source: Any) -> None:
     with pytest.raises(ValetError, match="This API document cannot be used"):
         valet.add_api(source, name="open")
+
+
+@pytest.mark.parametrize("where", ["name", "document", "url", "provider", "scheme", "overrides"])
+def test_half_a_character_is_refused_like_any_other_nonsense(
+    kernel: Kernel, api: Any, where: str
+) -> None:
+    """JSON can hold a lone surrogate, and nothing that is written down can: no internal error."""
+    half = "a\ud800"
+    body: dict[str, Any] = {"name": "odd", "document": json.dumps(document(api.url, keyed=False))}
+    body[where] = {"operations": {half: {}}} if where == "overrides" else half
+    status, told = kernel.request("POST", "/toolsets", body)
+    assert (status, told["error"]["code"]) == (400, "bad_request"), told
 
 
 def test_a_notebook_adds_so_many_and_no_more(kernel: Kernel, api: Any) -> None:

@@ -78,7 +78,7 @@ class Here:
             connection=lambda *_: connection,
             sign_in=lambda *a: NeedsAuthorization("demo", (), str(a[-1])),
         )
-        audit = SimpleNamespace(record=lambda *_, **__: None)
+        audit = SimpleNamespace(record=lambda *_, **__: None, sound=True)
         self.authorized = Authorized(access, self.connections, egress, audit)  # type: ignore[arg-type]
 
     def stream(self, body: bytes | None = None, upload: Any = None) -> Any:
@@ -103,7 +103,7 @@ async def test_a_body_that_was_kept_is_sent_again(here: Here) -> None:
     async with here.stream(b"body") as answer:
         assert (answer.status, await answer.whole()) == (200, b'{"ok": true}')
     assert here.api.bodies == [b"body", b"body"]
-    assert (here.connections.renewed, len(here.connections.uses)) == (1, 1)
+    assert (here.connections.renewed, len(here.connections.uses)) == (1, 2)
 
 
 async def test_an_upload_that_has_begun_is_not(here: Here) -> None:
@@ -119,13 +119,13 @@ async def test_an_upload_that_has_begun_is_not(here: Here) -> None:
 
 
 async def test_a_second_refusal_asks_the_person(here: Here) -> None:
-    """And no third time."""
+    """And no third time. Each of the two is in the audit: the credential went out."""
     here.api.good = "another"
     with pytest.raises(NeedsAuthorization, match="sign"):
         async with here.stream(b"body"):
             pass
     assert len(here.api.bodies) == 2
-    assert here.connections.uses == []
+    assert len(here.connections.uses) == 2
 
 
 def test_the_stand_in_answers_as_connections_do() -> None:
@@ -134,4 +134,19 @@ def test_the_stand_in_answers_as_connections_do() -> None:
 
     for name in ("access_token", "used"):
         assert hasattr(Connections, name)
-    assert {"id", "provider", "account", "scopes"} <= Connection.__dataclass_fields__.keys()
+    assert {"id", "provider", "account", "scopes"} <= set(Connection.__struct_fields__)
+
+
+async def test_what_cannot_be_written_down_is_not_sent(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of a stream is written before anything of it goes out."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise ValetError("audit_unwritable", what="the disk is full")
+
+    monkeypatch.setattr(here.connections, "used", full)
+    with pytest.raises(ValetError, match="disk is full"):
+        async with here.stream(b"body"):
+            pass
+    assert here.api.bodies == []

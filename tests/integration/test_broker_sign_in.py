@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from broker_process import ORIGIN, BrokerProcess, ControlError
+from broker_process import ORIGIN, BrokerFork, BrokerProcess, ControlError
 from person import Person, asked, connected, demo_provider, finish
+from program import INITIALIZE
 
 ISSUES = ("demo_list_issues", {"project": "tidepool", "limit": 2})
 
@@ -26,7 +27,14 @@ def issuer() -> Iterator[str]:
 
 @pytest.fixture
 def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
+        yield broker
+
+
+@pytest.fixture
+def started_broker(tmp_path: Path) -> Iterator[BrokerProcess]:
+    """A broker as the server starts it: with a command line and an environment of its own."""
+    with BrokerProcess(tmp_path / "valet") as broker:
         yield broker
 
 
@@ -328,9 +336,9 @@ def test_the_broker_ends_with_its_server(tmp_path):
         assert time.monotonic() - begin < 5
 
 
-def test_the_broker_is_closed_to_its_neighbours(broker):
+def test_the_broker_is_closed_to_its_neighbours(started_broker):
     """R03, R11, R18, R19: no environment, memory, core or secret in its command line."""
-    proc = Path(f"/proc/{broker.process.pid}")
+    proc = Path(f"/proc/{started_broker.process.pid}")
     # Files of a non-dumpable process belong to root: a neighbour of the same user cannot open them.
     assert (proc / "environ").stat().st_uid == 0
     assert (proc / "mem").stat().st_uid == 0
@@ -347,8 +355,8 @@ def test_sixty_four_calls_on_one_expired_token_in_two_brokers_all_succeed(tmp_pa
     state = tmp_path / "valet"
     with (
         demo_provider("--access-seconds", "40") as issuer,
-        BrokerProcess(state, demo_issuer=issuer) as one,
-        BrokerProcess(state, demo_issuer=issuer) as two,
+        BrokerFork(state, demo_issuer=issuer) as one,
+        BrokerFork(state, demo_issuer=issuer) as two,
     ):
         first, second = one.kernel("k1"), two.kernel("k2")
         connected(one, first)
@@ -367,19 +375,13 @@ def test_sixty_four_calls_on_one_expired_token_in_two_brokers_all_succeed(tmp_pa
 def test_no_session_id_gets_into_the_log(broker):
     """R177: the log of a Jupyter server is read by more people than may use its sessions."""
     kernel = broker.kernel()
-    hello = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "0"},
-    }
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
     connection = http.client.HTTPConnection("127.0.0.1", kernel.port, timeout=30)
     headers = {
         "Authorization": f"Bearer {kernel.token}",
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
     }
-    connection.request("POST", "/mcp", json.dumps(message), headers)
+    connection.request("POST", "/mcp", json.dumps(INITIALIZE), headers)
     response = connection.getresponse()
     response.read()
     connection.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_process import ORIGIN, BrokerProcess, ControlError, Kernel
+from broker_process import ORIGIN, BrokerFork, BrokerProcess, ControlError, Kernel
 from person import Person
 from wavering_provider import Wavering, wavering_provider
 
@@ -49,7 +49,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, running: Wavering) -> Itera
         "codeless": codeless,
     }
     folder = tmp_path_factory.mktemp("codes") / "valet"
-    with BrokerProcess(folder, providers=providers) as broker:
+    with BrokerFork(folder, providers=providers) as broker:
         yield broker
 
 
@@ -213,12 +213,12 @@ def test_nobody_asks_about_a_code_any_more_once_it_was_given_up(
 def test_a_new_broker_goes_on_asking(tmp_path: Path, provider: Wavering):
     """What is out survives `kill -9`, page and all, and no kernel is needed for it."""
     start = {"providers": {"wavering": provider.profile()}}
-    with BrokerProcess(tmp_path / "valet", **start) as first:
+    with BrokerFork(tmp_path / "valet", **start) as first:
         before = asker(first)
         transaction = ask(before)
         shown = get_code(before, transaction)
         first.kill()
-    with BrokerProcess(tmp_path / "valet", **start) as second:
+    with BrokerFork(tmp_path / "valet", **start) as second:
         kernel = second.kernel(principal=before.person.principal)
         after = Asker(second, before.person, kernel)
         assert page(after, transaction)["user_code"] == shown["user_code"]
@@ -271,7 +271,7 @@ def test_a_code_takes_a_press_and_is_made_once(here: Asker, provider: Wavering):
 
 def test_a_code_is_not_had_below_the_wanted_level(tmp_path: Path, provider: Wavering):
     start = {"providers": {"wavering": provider.profile()}, "wanted_level": "L3"}
-    with BrokerProcess(tmp_path / "valet", **start) as broker:
+    with BrokerFork(tmp_path / "valet", **start) as broker:
         here = asker(broker)
         transaction = ask(here)
         with pytest.raises(ControlError, match="level_not_accepted"):

@@ -96,7 +96,7 @@ async def test_a_document_comes_by_https_from_where_its_id_says_and_from_nowhere
     server_side, client_side = certificate(HOST, tmp_path)
 
     def http() -> httpx2.AsyncClient:
-        return vetted_client(loopback=True, timeout=1, limit=LARGEST, tls=client_side)
+        return vetted_client(loopback=True, timeout=3, limit=LARGEST, tls=client_side)
 
     documents = Documents(Registry(vault, Families(vault)), http=http)
     async with serving(server_side) as maker:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from api_documents import compiled, one
 
-from jupyter_valet.broker.egress import Egress, build
+from jupyter_valet.broker.egress import Egress, Terms, build
 from jupyter_valet.broker.egress.origin import Origin
 from jupyter_valet.broker.secret import Secret
 from jupyter_valet.broker.toolsets import Tool
@@ -245,9 +245,7 @@ async def _send(request: Any) -> None:
         answer = await egress.send(
             request,
             Secret("t0ken-of-the-person-0123456789abcdef"),
-            principal="jane/k",
-            loopback=True,
-            provider="X",
+            Terms("jane/k", loopback=True, provider="X"),
         )
         assert answer.status == 204
     finally:

@@ -15,7 +15,7 @@ from aiohttp import web
 from certificates import certificate
 from raw_upstream import RawUpstream, raw_upstream
 
-from jupyter_valet.broker.egress import Egress, Request, Response
+from jupyter_valet.broker.egress import Egress, Request, Response, Terms
 from jupyter_valet.broker.egress import lines as lines_module
 from jupyter_valet.broker.egress.dial import Destination
 from jupyter_valet.broker.egress.line import Line, Lost
@@ -41,7 +41,7 @@ def idle(lines: Lines) -> list[Line]:
 
 
 async def ask(egress: Egress, request: Request, who: str = "jane/k1") -> Response:
-    return await egress.send(request, Secret("t" * 20), principal=who, loopback=True, provider="X")
+    return await egress.send(request, Secret("t" * 20), Terms(who, loopback=True, provider="X"))
 
 
 class Fickle:
@@ -77,7 +77,8 @@ async def serving(serve: Serve) -> AsyncIterator[Origin]:
     server = await asyncio.start_server(begin, "127.0.0.1", 0)
     yield Origin.parse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     server.close()
-    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*tasks)
 
 
 async def test_a_connection_is_used_again(egress: Egress) -> None:
@@ -152,8 +153,8 @@ async def test_what_came_but_was_not_read_yet_closes_the_connection_too(egress: 
     async with raw_upstream(OK) as upstream:
         await ask(egress, upstream.request())
         [line] = idle(egress._lines)
-        ours = line._socket
-        assert ours is not None
+        assert line._transport is not None
+        ours = line._transport.get_extra_info("socket")
         with socket.fromfd(ours.fileno(), ours.family, ours.type) as same:
             same.shutdown(socket.SHUT_RD)  # readable, and the loop has had no turn to read it
         assert (await ask(egress, upstream.request())).body == b"{}"
@@ -175,7 +176,8 @@ async def test_a_call_that_is_cancelled_closes_its_connection(egress: Egress) ->
         call = asyncio.create_task(ask(egress, Request("GET", origin, "/")))
         await asked.wait()
         call.cancel()
-        await asyncio.wait_for(left.wait(), 3)
+        async with asyncio.timeout(20):
+            await left.wait()
         with pytest.raises(asyncio.CancelledError):
             await call
 
@@ -286,7 +288,7 @@ async def test_a_line_without_a_connection_is_lost() -> None:
     line = Line()
     assert not line.quiet
     with pytest.raises(Lost):
-        await line.exchange(b"", None, 0)  # type: ignore[arg-type]
+        await line.exchange(b"", "GET", 1, 0)
 
 
 async def test_a_place_that_was_closed_keeps_nothing_that_comes_back() -> None:
@@ -300,3 +302,36 @@ async def test_a_place_that_was_closed_keeps_nothing_that_comes_back() -> None:
         await under_way
         assert not place.idle
     assert not lines
+
+
+async def test_each_exchange_of_a_line_has_its_own_time() -> None:
+    """A timer is shared by exchanges that follow each other; none gets the time of another."""
+    answered, gone = 0, asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        while await reader.readuntil(b"\r\n\r\n") and answered < 3:
+            answered += 1
+            writer.write(OK)
+        await reader.read()  # the line is closed: nobody waits
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    origin = Origin.parse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    destination, request = Destination("p", origin, loopback=True), b"POST / HTTP/1.1\r\n\r\n"
+    lines, loop = Lines(None), asyncio.get_running_loop()
+    for seconds in (1.0, 30.0, 1.0):
+        await lines.ask(destination, request, "POST", 100, seconds)
+        await asyncio.sleep(0.6)  # the timer of the first falls into the time of the others
+    [line] = idle(lines)
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        await lines.ask(destination, request, "POST", 100, 1.5)
+    assert 1.4 < loop.time() - began < 20
+    assert answered == 3
+    assert line._timer is None
+    async with asyncio.timeout(20):
+        await gone.wait()
+    await lines.close()
+    server.close()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from raw_upstream import RawUpstream, raw_upstream
 
-from jupyter_valet.broker.egress import Egress, Response, Withheld
+from jupyter_valet.broker.egress import Egress, Request, Response, Terms, Withheld
 from jupyter_valet.broker.egress.denied import Denied
 from jupyter_valet.broker.egress.placement import BEARER, Placement
 from jupyter_valet.broker.secret import Secret
@@ -41,16 +42,12 @@ async def ask(
     method: str = "GET",
     who: str = "jane/k1",
     placement: Placement = BEARER,
-    never: Denied | None = None,
+    **more: Any,
 ) -> Response:
     return await egress.send(
         upstream.request(target, method),
         Secret(CANARY),
-        principal=who,
-        loopback=True,
-        provider="X",
-        placement=placement,
-        **({} if never is None else {"never": never}),
+        Terms(who, loopback=True, provider="X", placement=placement, **more),
     )
 
 
@@ -160,6 +157,21 @@ async def test_a_redirect_does_not_lead_to_a_denied_endpoint(egress: Egress) -> 
             await ask(egress, upstream, never=Denied(["GET /v1/secrets"]))
         assert len(upstream.requests) == 1
     assert caught.value.code == "endpoint_denied"
+
+
+async def test_a_redirect_is_followed_only_where_the_grant_leads(egress: Egress) -> None:
+    """The policy says so for each hop; else the answer is the redirect itself."""
+    there = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    asked: list[str] = []
+
+    def onward(request: Request) -> bool:
+        asked.append(request.target)
+        return False
+
+    async with raw_upstream(there, OK) as upstream:
+        answer = await ask(egress, upstream, onward=onward)
+        assert len(upstream.requests) == 1
+    assert (answer.status, asked) == (302, ["/elsewhere"])
 
 
 async def test_nothing_is_sent_to_a_denied_endpoint(egress: Egress) -> None:

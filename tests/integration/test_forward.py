@@ -53,6 +53,19 @@ def path(api: RecordingApi, rest: str = "/x", provider: str = "own") -> str:
     return wire.base(provider, api.url) + rest
 
 
+def only(broker: BrokerProcess, kernel: Kernel, **limits: str) -> None:
+    """Narrow what the kernel's notebook was granted, on the page."""
+    [connection] = kernel.request("GET", "/connections")[1]["connections"]
+    page = broker.call("connections.page", principal="owner", origin="x")
+    broker.call(
+        "grants.change",
+        principal="owner",
+        grant=connection["grants"][0]["id"],
+        nonce=page["nonce"],
+        choices={"access": "read", "until": "kept", **limits},
+    )
+
+
 class Answered:
     """An answer, read to its end, or to where it broke off."""
 
@@ -323,7 +336,7 @@ def test_a_long_answer_breaks_off_before_the_credential(
 @pytest.mark.redteam
 def test_three_echoes_suspend_the_connection(kernel: Kernel, api: RecordingApi) -> None:
     """R142: also when each broke off in the middle."""
-    body = b"." * 300_000 + TOKEN
+    body = b"." * 3_000_000 + TOKEN
     for _ in range(3):
         api.on("/x", Reply(body=body))
         assert send(kernel, path(api)).broken
@@ -362,6 +375,37 @@ def test_a_redirect_elsewhere_is_returned_and_gets_nothing(
     api.on("/x", Reply(302, (("Location", elsewhere),)))
     answer = send(kernel, path(api))
     assert (answer.status, answer.headers["location"]) == (302, elsewhere)
+
+
+def test_a_redirect_does_not_lead_out_of_a_grant(
+    broker: BrokerProcess, kernel: Kernel, api: RecordingApi
+) -> None:
+    """An open redirect of the API is no way around the paths that the person allowed (X12)."""
+    only(broker, kernel, paths="/x /x/*")
+    api.on("/x", Reply(302, (("Location", "/x/within"),)))
+    api.on("/x/within", Reply(302, (("Location", "/secret"),)))
+    answer = send(kernel, path(api))
+    assert (answer.status, answer.code) == (403, "limit_reached")
+    assert [seen.path for seen in api.seen] == ["/x", "/x/within"]
+
+
+def test_a_redirect_does_not_turn_a_reading_into_a_write(kernel: Kernel, api: RecordingApi) -> None:
+    """R124: under a grant to read, the redirect is the caller's, who is asked before it is sent."""
+    api.on("/x", Reply(302, (("Location", "/y?_method=DELETE"),)))
+    answer = send(kernel, path(api))
+    assert answer.status == 302
+    assert answer.headers["location"].endswith("/y?_method=DELETE")
+    assert [seen.path for seen in api.seen] == ["/x"]
+
+
+def test_a_redirect_counts_as_the_call_that_it_is_of(
+    broker: BrokerProcess, kernel: Kernel, api: RecordingApi
+) -> None:
+    only(broker, kernel, per_hour="1")
+    api.on("/x", Reply(302, (("Location", "/y"),)))
+    api.on("/y", as_json({"there": 1}))
+    assert send(kernel, path(api)).body == b'{"there": 1}'
+    assert send(kernel, path(api)).code == "limit_reached"
 
 
 def test_urls_of_the_provider_lead_back_here(kernel: Kernel, api: RecordingApi) -> None:

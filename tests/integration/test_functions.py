@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_process import BrokerProcess, Kernel
+from broker_process import BrokerFork, BrokerProcess, Kernel
 from person import Person, asked, demo_provider, finish
 
 from jupyter_valet.kernel import session
@@ -28,7 +28,7 @@ def issuer() -> Iterator[str]:
 
 @pytest.fixture
 def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         yield broker
 
 
@@ -214,7 +214,7 @@ def test_a_function_asks_for_the_connection_that_it_needs(broker, kernel, desk):
 
 
 def test_declarations_come_back_after_the_broker_has(tmp_path, issuer):
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         kernel = broker.kernel()
         session = Session(_transport(f"http://127.0.0.1:{kernel.port}", kernel.token))
         desk = Runner(session)
@@ -225,7 +225,7 @@ def test_declarations_come_back_after_the_broker_has(tmp_path, issuer):
         add(desk, stays)
         broker.kill()
         params = {**broker.start_params, "kernels": []}
-        with BrokerProcess(tmp_path / "valet", broker.listener, **{"demo_issuer": issuer}) as again:
+        with BrokerFork(tmp_path / "valet", broker.listener, **{"demo_issuer": issuer}) as again:
             del params
             from jupyter_valet.wire import capability
 

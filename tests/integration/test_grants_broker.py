@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_process import BrokerProcess, ControlError, Kernel
+from broker_process import BrokerFork, BrokerProcess, ControlError, Kernel
 from person import Person, asked, connected, demo_provider, finish
 
 ISSUES = ("demo_list_issues", {"project": "tidepool", "limit": 2})
@@ -23,7 +23,7 @@ def issuer() -> Iterator[str]:
 
 @pytest.fixture
 def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         yield broker
 
 
@@ -267,9 +267,9 @@ def test_a_notebook_without_a_grant_cannot_disconnect(broker: BrokerProcess) -> 
 
 
 def test_grants_outlive_the_broker(tmp_path: Path, issuer: str) -> None:
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         connected(broker, broker.kernel())
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         assert ok(broker.kernel("k9").call_tool(*ISSUES))
         asked(broker.kernel("k2", notebook="b.ipynb").call_tool(*ISSUES))
 
@@ -280,7 +280,7 @@ def test_grants_outlive_the_broker(tmp_path: Path, issuer: str) -> None:
 @pytest.fixture
 def wary(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
     """A broker whose person counts on a wall that the kernels here do not have."""
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer, wanted_level="L2") as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer, wanted_level="L2") as broker:
         yield broker
 
 
@@ -468,13 +468,13 @@ def test_the_press_of_another_page_approves_nothing(broker: BrokerProcess, write
 def test_an_approval_survives_the_broker_until_it_is_pressed(tmp_path: Path, issuer: str) -> None:
     """The preview lies sealed in the vault; the person sees it in the next broker, too."""
     state_dir = tmp_path / "valet"
-    with BrokerProcess(state_dir, demo_issuer=issuer) as broker:
+    with BrokerFork(state_dir, demo_issuer=issuer) as broker:
         kernel = broker.kernel()
         may_write(broker, kernel)
         transaction, key, state = asked(kernel.call_tool(*DRIFT))
         vault = b"".join(path.read_bytes() for path in state_dir.glob("vault.db*"))
         assert b"Drift" not in vault
-    with BrokerProcess(state_dir, demo_issuer=issuer) as broker:
+    with BrokerFork(state_dir, demo_issuer=issuer) as broker:
         kernel = broker.kernel()
         facts = Person().press(broker, "allow", transaction, choice="once")
         assert "Drift" in facts["preview"]["body"]

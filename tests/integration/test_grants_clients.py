@@ -11,7 +11,7 @@ from typing import Any
 import mcp_types as types
 import pytest
 from granting import allow
-from mcp_world import URL_MODE, Upstream, World, text, world
+from mcp_world import URL_MODE, World, served, text
 
 from jupyter_valet.broker.connections import Connection
 from jupyter_valet.broker.elicitation import Transaction
@@ -27,11 +27,7 @@ SCOPES = frozenset({"openid", "profile", "issues:read", "issues:write"})
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         built.granting = False
         yield built
 
@@ -61,7 +57,7 @@ class Chooser:
             allow(self.here.policy, caller, self.made, access="read")
         else:
             approvals = self.here.policy.approvals
-            approvals.allow_once(asked.kernel_id, asked.digest, asked.expires_at)
+            approvals.allow_once((asked.principal, asked.kernel_id), asked.digest, asked.expires_at)
         self.here.transactions.update(asked.done(self.made.id, "Amara"))
 
 
@@ -131,6 +127,8 @@ async def test_an_approval_that_ran_out_is_none(here: World) -> None:
         await client.call_tool(*DRIFT)
         [asked] = here.pending()
         late = replace(asked, expires_at=1.0)
-        here.policy.approvals.allow_once(asked.kernel_id, asked.digest, late.expires_at)
+        here.policy.approvals.allow_once(
+            (asked.principal, asked.kernel_id), asked.digest, late.expires_at
+        )
         assert text(await client.call_tool(*DRIFT)).startswith("approval_required:")
     assert here.upstream.requests == []

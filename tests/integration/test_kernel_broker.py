@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from broker_process import ORIGIN, BrokerProcess, Kernel
+from broker_process import ORIGIN, BrokerFork, BrokerProcess, Kernel
 from person import Person, demo_provider
 
 from jupyter_valet import tools
@@ -27,7 +28,7 @@ def issuer() -> Iterator[str]:
 
 @pytest.fixture
 def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerProcess(tmp_path / "valet", demo_issuer=issuer) as broker:
+    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
         yield broker
 
 
@@ -45,11 +46,12 @@ def meanwhile(capsys: pytest.CaptureFixture[str], act: Callable[[str], object]) 
     """Wait for the card's address in a thread, then do what the person does."""
 
     def watch() -> None:
-        said = ""
-        while "/valet/connect/" not in said:
+        said, found = "", None
+        while found is None:  # what is read may end in the middle of the address
             time.sleep(0.05)
             said += capsys.readouterr().err
-        act(said.partition("/valet/connect/")[2].split()[0])
+            found = re.search(r"/valet/connect/([\w-]+)\s", said)
+        act(found[1])
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -494,7 +494,6 @@ async def test_a_declared_header_is_compared_alike(both: Both, tmp_path: Path) -
         [replace(demo, operations=(listed,))],
         here.connections,
         here.egress,
-        None,
         here.known,
         here.policy,
     )

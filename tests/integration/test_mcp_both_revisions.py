@@ -11,7 +11,7 @@ import mcp_types as types
 import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp_world import CANARY, SCOPES, Person, Upstream, World, text, world
+from mcp_world import CANARY, SCOPES, Person, Upstream, World, served, text, world
 
 from jupyter_valet.wire.held import PATIENCE
 from jupyter_valet.wire.mcp import META_ERROR, META_PROVIDER, META_TOOL, META_TOOLSET
@@ -24,11 +24,13 @@ ISSUES = {"project": "tidepool"}
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+async def patient(tmp_path: Path) -> AsyncIterator[World]:
+    async with served(tmp_path, hold=30) as built:
         yield built
 
 
@@ -97,17 +99,19 @@ async def test_a_client_that_cannot_ask_is_held_and_then_told(here: World, mode:
 
 
 @BOTH
-async def test_the_hold_ends_as_soon_as_the_person_has_signed_in(here: World, mode: str) -> None:
+async def test_the_hold_ends_as_soon_as_the_person_has_signed_in(patient: World, mode: str) -> None:
     """frameworks D3: a sign-in elsewhere during the hold lets the same call finish."""
 
     async def elsewhere() -> None:
-        await here.until_pending()
-        here.transactions.complete_covered(here.connect(), here.known["demo"])
+        await patient.until_pending()
+        patient.transactions.complete_covered(patient.connect(), patient.known["demo"])
 
-    async with here.client(here.kernel(), mode) as client, anyio.create_task_group() as tasks:
+    async with patient.client(patient.kernel(), mode) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(elsewhere)
+        began = anyio.current_time()
         result = await client.call_tool("demo_list_issues", ISSUES)
     assert not result.is_error
+    assert anyio.current_time() - began < 20
 
 
 @BOTH
@@ -130,16 +134,16 @@ async def test_a_client_that_says_how_long_it_waits_is_held_that_long(
 
 
 @BOTH
-async def test_a_client_may_say_that_nobody_is_there(here: World, mode: str) -> None:
+async def test_a_client_may_say_that_nobody_is_there(patient: World, mode: str) -> None:
     """Then it is told at once, and the question waits on the page of connections."""
-    http = here.http(here.kernel(), **{PATIENCE: "0"})
-    transport = streamable_http_client(here.url, http_client=http)
+    http = patient.http(patient.kernel(), **{PATIENCE: "0"})
+    transport = streamable_http_client(patient.url, http_client=http)
     async with http, Client(transport, mode=mode) as client:
         began = anyio.current_time()
         result = await client.call_tool("demo_list_issues", ISSUES)
-    assert anyio.current_time() - began < 0.3
+    assert anyio.current_time() - began < 20
     assert text(result).startswith("authorization_required: ")
-    assert len(here.pending()) == 1
+    assert len(patient.pending()) == 1
 
 
 async def test_form_mode_alone_is_not_url_mode(here: World) -> None:
@@ -161,7 +165,9 @@ async def test_the_older_revision_gets_an_id_and_its_completion(here: World) -> 
     person = Person(here)
     async with here.client(here.kernel(), "legacy", person, message_handler=on_message) as client:
         await client.call_tool("demo_list_issues", ISSUES)
-        await anyio.sleep(0.05)
+        with anyio.fail_after(20):
+            while not ended:  # noqa: ASYNC110 - the client tells by calling
+                await anyio.sleep(0.01)
     assert ended == [person.seen[0].elicitation_id]
     assert ended[0] not in person.seen[0].url
 
@@ -180,7 +186,7 @@ async def test_one_sign_in_finishes_every_call_that_waits_for_it(here: World) ->
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call, "k1", "legacy", wait_only)
         tasks.start_soon(call, "k2", "2026-07-28", wait_only)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             await here.until_pending(2)
         here.sign_in()
     assert [result.is_error for result in results] == [False, False]
@@ -202,7 +208,7 @@ async def test_a_question_that_another_card_answered_is_withdrawn(here: World) -
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(elsewhere)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             assert not (await client.call_tool("demo_list_issues", ISSUES)).is_error
 
 

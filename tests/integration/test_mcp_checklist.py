@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp_world import Person, Upstream, World, last_message, modern_request, world
+from mcp_world import Person, World, last_message, modern_request, served
 
 pytestmark = pytest.mark.anyio
 
@@ -18,11 +18,7 @@ SERVER = "io.modelcontextprotocol/serverInfo"
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from api_calls import calls_of
-from mcp_world import CANARY, Upstream, World, modern_request, world
+from mcp_world import CANARY, Upstream, World, modern_request, served, world
+from program import INITIALIZE
 
 from jupyter_valet.broker.toolsets import toolsets
 from jupyter_valet.wire import capability
@@ -19,11 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 
@@ -129,21 +126,11 @@ async def test_localhost_is_us(here: World) -> None:
 
 async def test_a_session_belongs_to_the_kernel_that_opened_it(here: World) -> None:
     """RS-12, BP-16, ES-16: a session id is no credential, not between a person's kernels either."""
-    body = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "t", "version": "1"},
-        },
-    }
     accept = {"Accept": "application/json, text/event-stream"}
     first, second = here.kernel("k1"), here.kernel("k2")
     ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     async with here.http(first, **accept) as http:
-        opened = await http.post(here.url, json=body)
+        opened = await http.post(here.url, json=INITIALIZE)
         session = {"Mcp-Session-Id": opened.headers["mcp-session-id"]}
         assert (await http.post(here.url, json=ready, headers=session)).status_code == 202
     async with here.http(second, **accept) as http:
@@ -190,7 +177,7 @@ async def test_a_header_that_a_tool_declares_must_agree_with_its_argument(tmp_pa
         project = replace(project, schema={**project.schema, "x-mcp-header": "Project"})
         listed = replace(listed, parameters=(project, *others))
         demo = replace(demo, operations=(listed, operations["get_issue"]))
-        here.calls = calls_of([demo], here.connections, here.egress, None, here.known, here.policy)
+        here.calls = calls_of([demo], here.connections, here.egress, here.known, here.policy)
         here.connect()
         async with here.serving():
             token = here.kernel()

@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from mcp_world import CANARY, Upstream, World, modern_request, text, world
+from granting import allow
+from mcp_world import CANARY, Upstream, World, modern_request, served, text
+
+from jupyter_valet.broker.policy import Limits
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redteam]
 
@@ -27,11 +30,7 @@ TOKEN = CANARY.encode()
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         built.connect()
         yield built
 
@@ -77,6 +76,11 @@ ECHOES: dict[str, Callable[[], Any]] = {
     "R102 reversed, base64": lambda: in_json(base64.b64encode(TOKEN[::-1]).decode()),
     "R103 \\u escapes": lambda: body(
         '{"echo": "' + "".join(f"\\u{byte:04x}" for byte in TOKEN) + '"}'
+    ),
+    "R103 \\u escapes of some": lambda: body(
+        '{"echo": "'
+        + "".join(f"\\u{byte:04x}" if i % 2 else chr(byte) for i, byte in enumerate(TOKEN))
+        + '"}'
     ),
     "R103 \\x escapes": lambda: body("".join(f"\\x{b:02x}" for b in TOKEN), "text/plain"),
     "R103 octal escapes": lambda: body("".join(f"\\{b:03o}" for b in TOKEN), "text/plain"),
@@ -191,6 +195,19 @@ async def test_a_redirect_within_the_origin_is_followed_a_few_times(here: World)
     )
     assert await code(here) == "upstream_error"
     assert len(here.upstream.requests) == 4
+
+
+async def test_a_redirect_does_not_lead_a_tool_out_of_its_grant(here: World) -> None:
+    """X12: the limits that the person set are for every request, also one that the API chose."""
+    here.upstream.handler = answering(
+        lambda: web.Response(status=302, headers={"Location": "/api/me"})
+    )
+    here.granting = False
+    here.kernel()
+    limits = Limits(paths=("/api/projects/**",))
+    allow(here.policy, here.callers[-1], here.connect(), access="read", limits=limits)
+    assert await code(here) == "limit_reached"
+    assert [seen.path for seen in here.upstream.requests] == ["/api/projects/tidepool/issues"]
 
 
 async def test_a_redirected_write_is_not_followed(here: World) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import mcp_types as types
 import pytest
-from mcp_world import Upstream, World, world
+from mcp_world import World, served
 
 from jupyter_valet.broker.kernels import Caller
 
@@ -21,11 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
-    async with (
-        Upstream().running() as upstream,
-        world(tmp_path, upstream) as built,
-        built.serving(),
-    ):
+    async with served(tmp_path) as built:
         yield built
 
 
@@ -86,7 +82,7 @@ async def test_a_client_that_ends_leaves_nobody_to_tell(here):
         here.client(token, "2026-07-28") as client,
         client.listen(tools_list_changed=True),
     ):
-        assert here.endpoint._changes._buses
+        assert here.endpoint._changes._audiences
     with anyio.fail_after(20):
-        while here.endpoint._changes._buses:  # noqa: ASYNC110 - the server notices by itself
+        while here.endpoint._changes._audiences:  # noqa: ASYNC110 - the server notices by itself
             await anyio.sleep(0.05)

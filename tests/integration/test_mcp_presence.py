@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from mcp import MCPError
 from mcp_world import Upstream, World, last_message, modern_request, world
+from program import INITIALIZE
 
 from jupyter_valet.broker.mcp import patience
 
@@ -36,8 +37,13 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
         yield built
 
 
+async def pings(here: World, count: int) -> None:
+    while here.sent.count(b": ping") < count:  # noqa: ASYNC110 - the wire has no event
+        await anyio.sleep(0.01)
+
+
 async def until_pending(here: World) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         await here.until_pending()
 
 
@@ -75,7 +81,7 @@ async def test_a_held_call_that_timed_out_has_no_late_effect(here: World, mode: 
     """frameworks 1.1: the client's timeout stops the call in both revisions."""
     async with here.client(here.kernel(), mode) as client:
         with pytest.raises(MCPError):
-            await client.call_tool("demo_list_issues", ISSUES, read_timeout_seconds=0.3)
+            await client.call_tool("demo_list_issues", ISSUES, read_timeout_seconds=1.5)
     await until_pending(here)
     await anyio.sleep(NOTICE)
     here.sign_in()
@@ -88,7 +94,7 @@ async def test_a_client_that_leaves_without_a_word_is_noticed(here: World) -> No
     token = here.kernel()
     accept = {"Accept": "application/json, text/event-stream"}
     async with here.http(token, **accept) as http:
-        opened = await http.post(here.url, json=_initialize())
+        opened = await http.post(here.url, json=INITIALIZE)
         http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
         await http.post(here.url, json={"jsonrpc": "2.0", "method": "notifications/initialized"})
         call = {
@@ -98,7 +104,7 @@ async def test_a_client_that_leaves_without_a_word_is_noticed(here: World) -> No
             "params": {"name": "demo_list_issues", "arguments": ISSUES},
         }
         with pytest.raises(httpx2.ReadTimeout):
-            await http.post(here.url, json=call, timeout=0.3)
+            await http.post(here.url, json=call, timeout=1.5)
     await until_pending(here)
     await anyio.sleep(NOTICE)
     here.sign_in()
@@ -111,6 +117,7 @@ async def test_cancelling_during_the_question_withdraws_it(here: World) -> None:
     closed = asyncio.Event()
 
     async def dialog(context: Any, params: Any) -> types.ElicitResult:
+        call.cancel()
         try:
             await anyio.sleep_forever()
         finally:
@@ -118,9 +125,10 @@ async def test_cancelling_during_the_question_withdraws_it(here: World) -> None:
         raise AssertionError
 
     async with here.client(here.kernel(), "legacy", dialog) as client:
-        with anyio.move_on_after(0.5):
+        with anyio.CancelScope() as call:
             await client.call_tool("demo_list_issues", ISSUES)
-        await asyncio.wait_for(closed.wait(), 5)
+        async with asyncio.timeout(20):
+            await closed.wait()
     await anyio.sleep(NOTICE)
     here.sign_in()
     await anyio.sleep(0.2)
@@ -133,17 +141,19 @@ async def test_an_upstream_that_is_slow_is_let_go_with_the_client(here: World) -
     left = asyncio.Event()
 
     async def slow(request: web.Request) -> web.Response:
+        call.cancel()
         try:
-            await asyncio.sleep(10)  # aiohttp cancels the handler when its client goes
+            await asyncio.sleep(60)  # aiohttp cancels the handler when its client goes
         finally:
             left.set()
         return web.Response()
 
     here.upstream.handler = slow
     async with here.http(here.kernel()) as http:
-        with anyio.move_on_after(0.3):
+        with anyio.CancelScope() as call:
             await http.send(modern_request(http, here.url))
-    await asyncio.wait_for(left.wait(), 5)
+    async with asyncio.timeout(20):
+        await left.wait()
 
 
 async def test_an_answer_that_takes_long_becomes_a_stream_with_pings(
@@ -154,14 +164,14 @@ async def test_an_answer_that_takes_long_becomes_a_stream_with_pings(
     here.connect()
 
     async def slow(request: web.Request) -> web.Response:
-        await asyncio.sleep(0.35)
+        await pings(here, 3)
         return web.json_response([{"number": 1}])
 
     here.upstream.handler = slow
     async with here.http(here.kernel()) as http:
         reply = await http.send(modern_request(http, here.url))
     assert reply.headers["content-type"] == "text/event-stream"
-    assert reply.text.count(": ping") == 3
+    assert reply.text.count(": ping") >= 3
     assert last_message(reply.text)["result"]["structuredContent"] == [{"number": 1}]
 
 
@@ -175,26 +185,16 @@ async def test_an_upstream_is_let_go_by_a_client_that_hears_pings(
 
     async def slow(request: web.Request) -> web.Response:
         try:
-            await asyncio.sleep(10)
+            await pings(here, 1)
+            call.cancel()
+            await asyncio.sleep(60)
         finally:
             left.set()
         return web.Response()
 
     here.upstream.handler = slow
     async with here.http(here.kernel()) as http:
-        with anyio.move_on_after(0.35):
+        with anyio.CancelScope() as call:
             await http.send(modern_request(http, here.url))
-    await asyncio.wait_for(left.wait(), 5)
-
-
-def _initialize() -> dict[str, Any]:
-    return {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "t", "version": "1"},
-        },
-    }
+    async with asyncio.timeout(20):
+        await left.wait()

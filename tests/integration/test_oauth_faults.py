@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from aiohttp import web
 from certificates import certificate
-from oauth_harness import Clock, Notes, free_port
+from free_ports import free_port
+from oauth_harness import Clock, Notes
 from odd_server import OddServer
 
 from jupyter_valet.broker.connections import Connections
@@ -50,6 +51,13 @@ async def odd() -> AsyncIterator[OddServer]:
 
 @pytest.fixture
 async def oauth() -> AsyncIterator[OAuthClient]:
+    client = OAuthClient()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[OAuthClient]:
     client = OAuthClient(timeout=1)
     yield client
     await client.close()
@@ -160,13 +168,13 @@ async def test_a_compressed_answer_is_refused(
 
 
 async def test_a_slow_provider_is_unreachable_after_the_timeout(
-    odd: OddServer, oauth: OAuthClient, fixed: Profile, app: OAuthApp
+    odd: OddServer, hasty: OAuthClient, fixed: Profile, app: OAuthApp
 ) -> None:
     odd.delay = 30
     begun = time.monotonic()
     with pytest.raises(ProviderUnreachable):
-        await oauth.refresh(fixed, app, TOKENS)
-    assert time.monotonic() - begun < 3
+        await hasty.refresh(fixed, app, TOKENS)
+    assert time.monotonic() - begun < 20
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -199,7 +207,7 @@ async def _raw_server(handler: Handler) -> AsyncIterator[str]:
         await server.wait_closed()
 
 
-async def test_a_provider_that_drips_is_held_to_one_deadline(oauth: OAuthClient) -> None:
+async def test_a_provider_that_drips_is_held_to_one_deadline(hasty: OAuthClient) -> None:
     """A byte now and then resets the timeout of a read; the deadline is for the whole answer."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -213,8 +221,8 @@ async def test_a_provider_that_drips_is_held_to_one_deadline(oauth: OAuthClient)
         app = OAuthApp("corp", issuer, "client")
         begun = time.monotonic()
         with pytest.raises(ProviderUnreachable):
-            await oauth.begin(profile, app, scopes=[], redirect_uri=REDIRECT_URI)
-        assert time.monotonic() - begun < 3
+            await hasty.begin(profile, app, scopes=[], redirect_uri=REDIRECT_URI)
+        assert time.monotonic() - begun < 20
 
 
 async def test_a_provider_that_is_down_is_unreachable(oauth: OAuthClient) -> None:
@@ -376,7 +384,7 @@ async def test_a_name_that_changes_its_mind_is_dialled_at_what_was_vetted(
 async def test_every_request_vets_again(odd: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection is kept, so a later request cannot ride on an earlier check."""
     asked = _names(monkeypatch, "127.0.0.1", "10.0.0.1")
-    async with vetted_client(loopback=True, timeout=2) as http:
+    async with vetted_client(loopback=True, timeout=10) as http:
         url = f"http://localhost:{odd.url.rpartition(':')[2]}/"
         assert (await http.get(url)).status_code == 200
         with pytest.raises(AddressRefused):
@@ -480,14 +488,14 @@ async def test_a_proxy_of_the_environment_is_not_used(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
-    async with vetted_client(loopback=True, timeout=2) as http:
+    async with vetted_client(loopback=True, timeout=10) as http:
         assert (await http.get(odd.url)).status_code == 200
 
 
 async def test_cookies_are_not_kept(odd: OddServer) -> None:
     """One client serves many people."""
     odd.headers = {"Set-Cookie": "session=1; Path=/"}
-    async with vetted_client(loopback=True, timeout=2) as http:
+    async with vetted_client(loopback=True, timeout=10) as http:
         await http.get(odd.url)
         await http.get(odd.url)
     assert all("Cookie" not in headers for _, _, headers, _ in odd.requests)

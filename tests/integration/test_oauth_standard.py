@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from msgspec import structs
 from oauth_harness import Browser, Clock, Notes, nanoidp, oidc_provider
 from vault_worlds import World, running_world
 
@@ -437,7 +438,7 @@ async def test_nobody_else_can_use_or_end_a_connection(desk: Desk, connection: C
     with pytest.raises(ValetError, match="no such connection"):
         await desk.connections.end("mallory", connection.id, revoke=True)
     with pytest.raises(ValetError, match="no such connection"):
-        await desk.connections.access_token(replace(connection, principal="mallory"))
+        await desk.connections.access_token(structs.replace(connection, principal="mallory"))
 
 
 async def test_nothing_secret_reaches_log_audit_or_metadata(

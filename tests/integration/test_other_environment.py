@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from demo_server import demo_server
 from environment_kernel import Kernel, add_kernel, walk
 from environments import build_wheel, install, make_venv, run
-from jupyter_process import Server, jupyter_server
-from leaks import must_not_leak
+from jupyter_process import Server
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -39,10 +39,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory, python: Path) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("server")
     opened = add_kernel(home, "older", python)
-    config = f"c.ValetExtension.demo = True\nc.ValetExtension.sandbox_open = [{opened!r}]\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(home, f"c.ValetExtension.sandbox_open = [{opened!r}]\n") as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 @pytest.fixture(scope="module")

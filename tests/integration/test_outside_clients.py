@@ -8,22 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from jupyter_process import TOKEN, Server, jupyter_server
-from leaks import must_not_leak
+from demo_server import demo_server
+from jupyter_process import TOKEN, Server
 from outside import client
+from program import INITIALIZE
+from program import ask as post
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.anyio]
-
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +24,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    config = "c.ValetExtension.demo = True\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 def ask(server: Server, message: Any = INITIALIZE, **headers: str) -> tuple[int, Any, Any]:
-    """Post a message with exactly these headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    usual = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = message if isinstance(message, bytes | str) else json.dumps(message)
-    connection.request("POST", f"{server.base}valet/mcp", body, {**usual, **given})
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return answer.status, answer.headers, content
+    """Post a message with exactly these headers, `_` standing for `-`."""
+    return post(server, message, {name.replace("_", "-"): headers[name] for name in headers})
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Iterator
 
 import pytest
 from broker_process import ORIGIN, BrokerProcess, Kernel
+from program import modern
 
 from jupyter_valet.wire.clients import DOOR_PREFIX, HEADER, ROUTE, Arrival, digest, mint
 
@@ -49,3 +52,21 @@ def test_the_secret_of_the_door_opens_nothing_else(broker: BrokerProcess) -> Non
     server = Kernel(broker.port, SECRET)
     for method, path in (("POST", "/mcp"), ("GET", "/status"), ("GET", "/connections")):
         assert server.request(method, path)[0] == 401
+
+
+def test_calls_whose_heads_are_alike_are_each_read_whole(broker: BrokerProcess) -> None:
+    """The broker reads a head once that it has read before; the body behind it is another."""
+    message, more = modern("tools/call", name="valet_search_tools", arguments={"query": "issues"})
+    connection = http.client.HTTPConnection("127.0.0.1", broker.port, timeout=30)
+    usual = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    said = []
+    for number in range(4):
+        body = json.dumps({**message, "id": number}).encode()
+        connection.putrequest("POST", ROUTE, skip_accept_encoding=True)
+        told = {"Authorization": f"Bearer {SECRET}", HEADER: OWNER, **usual, **more}
+        for name, value in (*told.items(), ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        said.append(json.loads(connection.getresponse().read()))
+    connection.close()
+    assert [(answer["id"], "result" in answer) for answer in said] == [(n, True) for n in range(4)]

@@ -27,8 +27,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     # One second for a body, so that nobody waits for thirty.
     config = (
         "c.ValetExtension.demo = True\n"
-        "import jupyter_valet.server.mcp.handler as handler\n"
-        "handler.BODY_SECONDS = 1.0\n"
+        "import jupyter_valet.server.mcp.passage as passage\n"
+        "passage.BODY_SECONDS = 1.0\n"
     )
     with jupyter_server(home, fake=False, config=config) as running:
         yield running

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,27 @@ def terminal() -> Iterator[str]:
     os.close(theirs)
 
 
-@pytest.fixture(scope="module", params=USERS, ids=lambda user: user or "me")
-def control(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+@pytest.fixture(scope="module")
+def controls() -> Iterator[Callable[[str], Kernel]]:
+    """Kernels without a wall by user: each starts when it is first asked for, and stays.
+
+    As parameters of the module they would start again for each of its walls.
+    """
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def of(user: str) -> Kernel:
+            return running.enter_context(kernel("none", user))
+
+        yield of
+
+
+@pytest.fixture(params=USERS, ids=lambda user: user or "me")
+def control(request: pytest.FixtureRequest, controls: Callable[[str], Kernel]) -> Kernel:
     """A kernel without a wall."""
     if reason := unavailable(request.param):
         pytest.skip(reason)
-    with kernel("none", request.param) as running:
-        yield running
+    return controls(request.param)
 
 
 @pytest.fixture(
@@ -173,7 +188,8 @@ def test_the_session_bus_is_not_reached(walled: Kernel, control: Kernel) -> None
 
 
 RACE = """
-import ctypes, os, socket, threading, tempfile
+import ctypes, os, socket, sys, threading, tempfile
+sys.setswitchinterval(1e-4)  # or each call waits for 5 ms of flips, which race with nothing
 libc = ctypes.CDLL(None, use_errno=True)
 folder = tempfile.mkdtemp(dir=os.environ["TMPDIR"])
 own = folder + "/own"
@@ -193,7 +209,7 @@ for _ in range(3000):
     if libc.connect(client.fileno(), address, 120) == 0:
         seen.add(client.getpeername() == own)
     client.close()
-stop = True; flipper.join()
+stop = True; flipper.join(); sys.setswitchinterval(0.005)
 print(seen)
 """
 

@@ -111,7 +111,7 @@ def test_what_a_forked_child_prints_reaches_the_notebook(walled: Kernel) -> None
         "import multiprocessing\n"
         "context = multiprocessing.get_context('fork')\n"
         "child = context.Process(target=print, args=('from the child',))\n"
-        "child.start(); child.join(); import time; time.sleep(0.5)"
+        "child.start(); child.join(); import time; time.sleep(2)"
     )
     assert "from the child" in walled.does(code)
 
@@ -131,6 +131,19 @@ def test_shell_commands_show_their_output(walled: Kernel) -> None:
     assert walled.does("!echo one; echo two").split() == ["one", "two"]
     assert walled.does("files = !echo three\nprint(files)") == "['three']"
     assert walled.does("%%bash\necho four") == "four"
+
+
+def test_the_output_of_a_shell_command_is_there_when_it_has_ended(walled: Kernel) -> None:
+    """Not only some time later, when whoever runs the notebook has gone on."""
+    code = (
+        "import contextlib, io\n"
+        "name, shown = 'två', io.StringIO()\n"
+        "with contextlib.redirect_stdout(shown):\n"
+        "    !echo {name}; echo three >&2; head -c 300000 /dev/zero | tr '\\0' x; exit 4\n"
+        "text = shown.getvalue().replace('\\r', '')  # a terminal's\n"
+        "print(text[:10].split(), len(text), _exit_code)"
+    )
+    assert walled.does(code) == "['två', 'three'] 300010 4"
 
 
 def test_pip_installs_into_an_overlay_that_the_server_never_imports(walled: Kernel) -> None:

@@ -45,9 +45,7 @@ async def here(tmp_path: Path, upstream: Upstream) -> AsyncIterator[World]:
 
 
 def _offer(built: World, *offered: Any) -> None:
-    built.calls = calls_of(
-        offered, built.connections, built.egress, None, built.known, built.policy
-    )
+    built.calls = calls_of(offered, built.connections, built.egress, built.known, built.policy)
 
 
 async def _names(client: Any, **params: Any) -> list[str]:

@@ -88,9 +88,22 @@ def start(home: Path, config: str) -> contextlib.AbstractContextManager[Server]:
 OFF = "c.ValetExtension.sandbox = 'off'\n"
 
 
-def test_a_plain_kernel_is_told_what_the_broker_reaches_alone(tmp_path: Path) -> None:
-    with start(tmp_path, OFF) as server:
-        assert told(server).startswith("L0|")
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose kernels have no wall."""
+    with start(tmp_path_factory.mktemp("plain"), OFF) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the lockdown profile, whose kernels are walled."""
+    with start(tmp_path_factory.mktemp("locked"), LOCKED) as server:
+        yield server
+
+
+def test_a_plain_kernel_is_told_what_the_broker_reaches_alone(plain: Server) -> None:
+    assert told(plain).startswith("L0|")
 
 
 @walled
@@ -103,9 +116,8 @@ def test_a_walled_kernel_on_a_stock_server_is_at_l2(tmp_path: Path) -> None:
 
 
 @walled
-def test_a_walled_kernel_on_a_locked_server_is_at_l2_plus(tmp_path: Path) -> None:
-    with start(tmp_path, LOCKED) as server:
-        level, words = told(server).split("|")
+def test_a_walled_kernel_on_a_locked_server_is_at_l2_plus(locked: Server) -> None:
+    level, words = told(locked).split("|")
     assert level == "L2+", words
 
 
@@ -161,18 +173,16 @@ DOCTOR = """
 
 
 @walled
-def test_the_doctor_in_a_walled_kernel_finds_nothing_worse_than_the_level(tmp_path: Path) -> None:
+def test_the_doctor_in_a_walled_kernel_finds_nothing_worse_than_the_level(locked: Server) -> None:
     """R01 to R47, from the notebook itself."""
-    with start(tmp_path, LOCKED) as server:
-        said = told(server, DOCTOR)
+    said = told(locked, DOCTOR)
     assert "Nothing is worse than L2+ claims." in said, said
     assert "open:" not in said
     assert "seen to succeed when aimed at something of this kernel's own" in said
 
 
-def test_the_doctor_in_a_plain_kernel_says_what_is_open_and_what_to_do(tmp_path: Path) -> None:
+def test_the_doctor_in_a_plain_kernel_says_what_is_open_and_what_to_do(plain: Server) -> None:
     """L0 claims little, and the doctor says what that means."""
-    with start(tmp_path, OFF) as server:
-        said = told(server, DOCTOR)
+    said = told(plain, DOCTOR)
     assert "R47  open: connect to Jupyter's port" in said, said
     assert "do     Sandbox the kernels" in said

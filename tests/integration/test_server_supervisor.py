@@ -125,6 +125,33 @@ async def test_a_new_broker_knows_the_kernels_that_live_before_it_listens(world:
     assert start["params"]["kernels"] == [facts("two")]
 
 
+async def test_stopping_just_when_a_new_broker_answers_stops_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes with the answer."""
+    await world.supervisor.ensure()
+    stopping: list[asyncio.Task[None]] = []
+    answered = asyncio.Event()
+    wrap_future = asyncio.wrap_future
+
+    def wrapped(answer: Any) -> asyncio.Future[Any]:
+        future = wrap_future(answer)
+        future.add_done_callback(stop)
+        return future
+
+    def stop(future: asyncio.Future[Any]) -> None:
+        stopping.append(asyncio.create_task(world.supervisor.stop()))
+        answered.set()
+
+    monkeypatch.setattr(asyncio, "wrap_future", wrapped)
+    await world.crash()
+    await answered.wait()
+    done, _ = await asyncio.wait(stopping, timeout=5)
+    assert done
+    with pytest.raises(ConnectionRefusedError):
+        world.pid()
+
+
 async def test_a_request_in_flight_fails_in_fixed_words_when_the_broker_ends(
     world: World,
 ) -> None:

@@ -30,7 +30,6 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
             [replace(demo, listing="none")],
             built.connections,
             built.egress,
-            None,
             built.known,
             built.policy,
         )

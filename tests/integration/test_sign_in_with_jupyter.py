@@ -15,8 +15,8 @@ import dance
 import program
 import pytest
 from dance import Program, Storage
-from jupyter_process import Server, jupyter_server
-from leaks import must_not_leak
+from demo_server import demo_server
+from jupyter_process import Server
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull
@@ -35,11 +35,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("server")
-    config = "c.ValetExtension.demo = True\n"
-    with jupyter_server(home, fake=False, config=config, base="/user/jane/") as running:
+    with demo_server(tmp_path_factory.mktemp("server")) as running:
         yield running
-    must_not_leak(home, home / "state")
 
 
 @asynccontextmanager

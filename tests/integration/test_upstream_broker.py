@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_process import ORIGIN, BrokerProcess, Kernel
+from broker_process import ORIGIN, BrokerFork, BrokerProcess, Kernel
 from upstream_server import UpstreamServer
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def broker(tmp_path: Path, upstream: UpstreamServer) -> AsyncIterator[Brok
         "up": {"url": upstream.url, "loopback": True, "title": "Up", "reads": ["echo*"]},
         "prog": {"command": sys.executable, "args": [STDIO]},
     }
-    process = BrokerProcess(tmp_path / "valet", mcp_servers=servers)
+    process = BrokerFork(tmp_path / "valet", mcp_servers=servers)
     await asyncio.to_thread(process.__enter__)
     yield process
     await asyncio.to_thread(process.__exit__)

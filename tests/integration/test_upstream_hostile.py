@@ -21,6 +21,7 @@ from upstream_world import JANE, UpstreamWorld, upstream_world
 from jupyter_valet.broker.elicitation import NeedsAuthorization
 from jupyter_valet.broker.oauth import Account, TokenSet
 from jupyter_valet.broker.secret import Secret
+from jupyter_valet.broker.upstream.facts import Facts
 from jupyter_valet.broker.upstream.transport import LARGEST_ANSWER
 from jupyter_valet.wire.errors import ValetError
 
@@ -530,3 +531,34 @@ async def test_the_names_of_two_servers_cannot_be_confused(tmp_path: Path) -> No
                 pass
     async with upstream_world(tmp_path, {"a": {"url": url}, "ab": {"url": url}}) as world:
         assert [tool.name for tool in world.source.listed(JANE)] == ["a_connect", "ab_connect"]
+
+
+@pytest.mark.parametrize("issuer", ["", "https://login.example.com"])
+async def test_another_server_of_the_same_host_has_nothing_of_what_was_allowed_for_the_first(
+    tmp_path: Path, issuer: str
+) -> None:
+    """X16: hosts have many tenants, and a notebook puts one in the place of another.
+
+    Neither the sign-in, nor the grant, nor what a run of the kernel was allowed goes on.
+    """
+    host = "https://mcp.example.com"
+    async with upstream_world(tmp_path, {}) as world:
+        policy, ids = world.consent.desk.policy, []
+        for tenant in ("good", "evil"):
+            world.source.add(JANE, "shop", f"{host}/{tenant}/mcp")
+            [server] = world.source.directory.all(JANE)
+            facts = Facts(server.url, 1.0, issuer=issuer, resource=issuer and host)
+            world.source.directory._take(server, facts)
+            profile = world.profiles["shop"]
+            assert profile.named_by.endswith(f"{host}/{tenant}/mcp")
+            assert world.connections.find("jane", "shop") == [], tenant
+            tokens = TokenSet(Secret("t" * 40 if issuer else ""), None, None, frozenset())
+            account = Account(profile.sole_account, profile.sole_account)
+            made = world.connections.store("jane", profile, tokens, account)
+            if tenant == "good":
+                allow(policy, JANE, made)
+                policy.approvals.allow_run((JANE.principal, JANE.kernel_id), "shop_send", made.id)
+            world.source.remove(JANE, "shop")
+            ids.append(made.id)
+        assert ids[0] != ids[1]
+        assert [grant.connection for grant in policy.grants.of(JANE)] == [ids[0]]

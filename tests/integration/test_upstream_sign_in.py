@@ -223,7 +223,8 @@ async def test_calls_do_not_wait_for_each_other(
     together = asyncio.Barrier(3)
 
     async def slow(context: Any, params: Any) -> Any:
-        await asyncio.wait_for(together.wait(), 20)
+        async with asyncio.timeout(20):
+            await together.wait()
         return CallToolResult(content=[TextContent(text="met")])
 
     server.handlers["echo-Back"] = slow

@@ -190,9 +190,11 @@ async def test_cancelling_a_call_cancels_it_at_the_server(
 
     server.handlers["echo-Back"] = endless
     call = asyncio.create_task(world.call("up_echo_back", {"text": "x"}))
-    await asyncio.wait_for(begun.wait(), 20)
+    async with asyncio.timeout(20):
+        await begun.wait()
     call.cancel()
-    await asyncio.wait_for(cancelled.wait(), 20)
+    async with asyncio.timeout(20):
+        await cancelled.wait()
     server.handlers["echo-Back"] = UpstreamServer().handlers["echo-Back"]
     assert (await world.call("up_echo_back", {"text": "x"})).data == {"said": "x"}
 

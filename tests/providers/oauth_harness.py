@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
+from free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 30.0
@@ -44,12 +45,6 @@ class Clock:
 
     def __call__(self) -> float:
         return time.time() + self.ahead
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # Servers -------------------------------------------------------------------------------------

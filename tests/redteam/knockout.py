@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urljoin
 
 import pytest
+from msgspec import structs
 
 _outcomes: dict[str, str] = {}
 
@@ -75,10 +76,18 @@ def _redirects() -> None:
             return None
         with contextlib.suppress(ValueError):
             there, target = origin.split_url(urljoin(request.url, location))
-            return replace(request, origin=there, target=target or "/")
-        return replace(request, target="/fooled")
+            return structs.replace(request, origin=there, target=target or "/")
+        return structs.replace(request, target="/fooled")
 
     _put(call, "_same_origin_redirect", anywhere)
+    _onward()
+
+
+def _onward() -> None:
+    """Follow a redirect wherever it leads within the origin, whatever the grant's limits."""
+    from jupyter_valet.broker.policy.access import Access
+
+    _put(Access, "may_follow", lambda self, *facts: True)
 
 
 def _segments() -> None:
@@ -111,14 +120,10 @@ def _denied() -> None:
 
 
 def _pools() -> None:
-    from jupyter_valet.broker.egress.dial import Pools
+    from jupyter_valet.broker.egress import call
 
-    session = Pools.session
-
-    async def shared(self: Any, destination: Any) -> Any:
-        return await session(self, replace(destination, principal="everybody"))
-
-    _put(Pools, "session", shared)
+    destination = call.Destination
+    _put(call, "Destination", lambda _, *place: destination("everybody", *place))
 
 
 def _addresses() -> None:
@@ -349,11 +354,42 @@ def _probes() -> None:
 
 
 def _nonce() -> None:
-    from jupyter_valet.broker.consent import consent, desk, forms, sign_in
+    from jupyter_valet.broker.consent import desk, sign_in
 
-    for place in (consent, desk, forms):
-        _put(place, "check_nonce", lambda transaction, nonce: None)
+    _put(desk, "check_nonce", lambda transaction, nonce, profile: None)
     _put(sign_in, "same", lambda left, right: True)
+
+
+def _shown_provider() -> None:
+    """Bind a press to the page alone, whatever provider it showed."""
+    from jupyter_valet.broker.consent import desk, facts
+
+    alone = desk.page_nonce
+    for place in (desk, facts):
+        _put(place, "page_nonce", lambda transaction, profile: alone(transaction, None))
+
+
+def _own_issuer() -> None:
+    """Let an issuer that a document named send people, and codes, wherever it likes."""
+    from jupyter_valet.broker.oauth.profile import Profile
+
+    _put(Profile, "may_be_at", lambda self, origin: True)
+
+
+def _bounded() -> None:
+    """Unfold schemas as far as they go."""
+    from jupyter_valet.broker.toolsets import bounded
+
+    _put(bounded, "unfolded", lambda schema: 0)
+
+
+def _place() -> None:
+    """Take all servers of a host that a notebook names for one."""
+    from jupyter_valet.broker.upstream import directory
+
+    make = directory.replace
+    _put(directory, "replace", lambda one, **more: make(one, **{**more, "place": ""})
+         if "place" in more else make(one, **more))  # fmt: skip
 
 
 def _scope_words() -> None:

@@ -129,7 +129,11 @@ def _level(level: Level, rows: Mapping[str, Row], record: Record, tests: _Tests)
         print(f"\n{level.name}: {level.words}", flush=True)
         for row, seen in _seen(level, rows, record, tests):
             record.put(row.id, seen)
-            _line(row, "X" if level.straw else row.goal(level.column, root=_root()), seen)
+            if level.straw:
+                _line(row, "X", seen, good=seen.verdict != "B" or (row.root and not _root()))
+            else:
+                goal = row.goal(level.column, root=_root())
+                _line(row, goal, seen, good=table.good_enough(seen.verdict, goal))
 
 
 def _seen(
@@ -154,9 +158,8 @@ def _seen(
                 yield row, Seen("broken", f"the level does not run: {error}"[:300])
 
 
-def _line(row: Row, goal: str, seen: Seen) -> None:
-    good = not seen.ran or table.good_enough(seen.verdict, goal)
-    flag = " " if good and seen.verdict != "broken" else "!"
+def _line(row: Row, goal: str, seen: Seen, *, good: bool) -> None:
+    flag = " " if (good or not seen.ran) and seen.verdict != "broken" else "!"
     print(
         f"{flag} {row.id} w{row.weight} {goal}>{seen.verdict:<2} "
         f"{row.attack[:52]:<52} {seen.evidence[:110]}",

@@ -14,6 +14,9 @@ import anyio
 from .control import Control
 from .hardening import harden
 
+UVLOOP = sys.platform != "win32"
+"""With uvloop a call takes the broker a sixth less processor time; it has no Windows."""
+
 
 def main() -> None:
     """Run until the server closes the control channel."""
@@ -27,7 +30,7 @@ def main() -> None:
     control = Control.over_stdio()
     from .process import Broker
 
-    anyio.run(Broker(control, hardening).run)
+    anyio.run(Broker(control, hardening).run, backend_options={"use_uvloop": UVLOOP})
 
 
 if __name__ == "__main__":

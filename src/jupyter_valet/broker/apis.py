@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ..wire.errors import ValetError
 from .authorized import Authorized, ScopeHeaders
@@ -59,6 +60,7 @@ class Apis:
         self._authorized = authorized
         self._profiles = profiles
         self._mark = f"@{mark}" if mark else ""
+        self._terms: dict[str, _Terms] = {}
 
     def find(self, caller: Caller, name: str) -> Tool | None:
         """Return the tool of that name, or None."""
@@ -102,15 +104,36 @@ class Apis:
 
     async def _send(self, call: Call, tool: Tool, profile: Profile) -> Response:
         request = build(tool.source, tool.operation, call.arguments)
-        asker = f"The tool {tool.toolset}.{tool.short_name}"
+        terms = self._terms.get(tool.name)
+        if terms is None:
+            terms = self._terms[tool.name] = _Terms.of(tool, self._mark)
         use = Use(
-            tool.name + self._mark,
-            asker,
+            terms.tool,
+            terms.asker,
             request,
             tool.access,
+            terms.scopes,
+            terms.alternatives,
+            tool.title,
+        )
+        return await self._authorized.send(call.caller, profile, use, terms.scope_headers)
+
+
+class _Terms(NamedTuple):
+    """What is the same for each use of one tool."""
+
+    tool: str
+    asker: str
+    scopes: frozenset[str]
+    alternatives: tuple[frozenset[str], ...]
+    scope_headers: ScopeHeaders
+
+    @classmethod
+    def of(cls, tool: Tool, mark: str) -> _Terms:
+        return cls(
+            tool.name + mark,
+            f"The tool {tool.toolset}.{tool.short_name}",
             tool.operation.scopes,
             tuple(need.scopes for need in tool.operation.alternatives),
-            words=tool.title,
+            ScopeHeaders(tool.source.granted_header, tool.source.accepted_header),
         )
-        headers = ScopeHeaders(tool.source.granted_header, tool.source.accepted_header)
-        return await self._authorized.send(call.caller, profile, use, headers)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..wire.errors import ValetError
 from .audit import Audit
 from .connections import Connection, Connections, NeedsLogin
-from .egress import Egress, Limits, Response, Streamed, Withheld
+from .egress import Egress, Limits, Note, Request, Response, Streamed, Terms, Withheld
 from .egress.challenge import missing_scopes, scope_names, sufficient_scopes
 from .kernels import Caller
 from .oauth import Profile
@@ -22,8 +23,7 @@ from .policy.access import Access, Use
 from .secret import Secret
 
 
-@dataclass(frozen=True)
-class ScopeHeaders:
+class ScopeHeaders(Struct, frozen=True):
     """The response headers by which an API without RFC 6750 challenges tells scopes (GitHub)."""
 
     granted: str = ""
@@ -83,8 +83,7 @@ class Authorized:
         return _Sending(self, caller, profile, use, scope_headers).streamed(upload, limits)
 
 
-@dataclass(frozen=True)
-class _Sending:
+class _Sending(Struct, frozen=True):
     """One request under way."""
 
     parts: Authorized
@@ -103,7 +102,6 @@ class _Sending:
             credential = await self._credential(connection, rejected=credential)
             response = await self._send(connection, credential)
         self._check_refusal(connection, response)
-        self._note_use(connection)
         return response
 
     @asynccontextmanager
@@ -115,13 +113,13 @@ class _Sending:
                 async with self.parts._egress.stream(
                     self.use.request,
                     credential,
-                    **self._terms(connection),
+                    self._terms(connection),
+                    note=_Line(self, connection, early=True),
                     upload=upload,
                     limits=limits,
                 ) as answer:
                     if answer.status != 401 or last_try:
                         self._check_refusal(connection, answer)
-                        self._note_use(connection)
                         yield answer
                         return
             except ValetError as error:
@@ -132,22 +130,19 @@ class _Sending:
             if upload is not None:
                 raise ValetError("send_again", provider=self.profile.title)
 
-    def _note_use(self, connection: Connection) -> None:
-        self.parts._connections.used(
-            connection,
-            tool=self.use.tool,
-            kernel=self.caller.kernel_id,
-            notebook=self.caller.notebook,
+    def _terms(self, connection: Connection) -> Terms:
+        return Terms(
+            f"{self.caller.principal}/{self.caller.kernel_id}",
+            self.profile.loopback,
+            self.profile.title,
+            self.profile.placed(connection.account.label),
+            self.profile.never,
+            lambda request: self._may_follow(connection, request),
         )
 
-    def _terms(self, connection: Connection) -> dict[str, Any]:
-        return {
-            "principal": f"{self.caller.principal}/{self.caller.kernel_id}",
-            "loopback": self.profile.loopback,
-            "provider": self.profile.title,
-            "placement": self.profile.placed(connection.account.label),
-            "never": self.profile.never,
-        }
+    def _may_follow(self, connection: Connection, request: Request) -> bool:
+        use = replace(self.use, request=request)
+        return self.parts._access.may_follow(self.caller, self.profile, connection, use)
 
     async def _credential(
         self, connection: Connection, rejected: Secret | None = None, *, found: bool = False
@@ -161,9 +156,10 @@ class _Sending:
             raise self._sign_in(scopes, needs.reason) from None
 
     async def _send(self, connection: Connection, credential: Secret) -> Response:
+        note = _Line(self, connection, early=False)
         try:
             return await self.parts._egress.send(
-                self.use.request, credential, **self._terms(connection)
+                self.use.request, credential, self._terms(connection), note=note
             )
         except ValetError as error:
             self._note_refusal(connection, error)
@@ -221,4 +217,35 @@ class _Sending:
             kernel=self.caller.kernel_id,
             notebook=self.caller.notebook,
             outcome=outcome,
+        )
+
+
+class _Line(Note):
+    """The line in the audit of each sending with a connection.
+
+    Unless `early`, it is written while the answer is on its way. Nobody gets an answer whose line
+    could not be written, and after that nothing is sent before its line is in the file.
+    """
+
+    def __init__(self, sending: _Sending, connection: Connection, *, early: bool) -> None:
+        self._sending = sending
+        self._connection = connection
+        self._early = early
+        self._written = False
+
+    def before(self) -> None:
+        self._written = self._early or not self._sending.parts._audit.sound
+        if self._written:
+            self._write()
+
+    def after(self) -> None:
+        if not self._written:
+            self._write()
+
+    def _write(self) -> None:
+        self._sending.parts._connections.used(
+            self._connection,
+            tool=self._sending.use.tool,
+            kernel=self._sending.caller.kernel_id,
+            notebook=self._sending.caller.notebook,
         )

@@ -7,11 +7,10 @@ It knows neither MCP nor the client: what a call lacks it says with an exception
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from .catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool, Wish
-from .catalogue.source import Progress
+from .catalogue.source import Progress, silent
 from .clients.scopes import check
 from .kernels import Caller
 
@@ -36,7 +35,7 @@ class Calls:
         caller: Caller,
         name: str,
         arguments: Mapping[str, Any],
-        progress: Progress | None = None,
+        progress: Progress = silent,
         wish: Wish = _NO_WISH,
     ) -> ToolOutcome:
         """Run a tool for `caller`.
@@ -47,8 +46,7 @@ class Calls:
         source, tool = await self._found(caller, name)
         check(caller, tool)
         tool.check(arguments)
-        call = Call(caller, tool, arguments, wish)
-        return await source.run(replace(call, progress=progress) if progress else call)
+        return await source.run(Call(caller, tool, arguments, wish, progress))
 
     async def _found(self, caller: Caller, name: str) -> tuple[Source, Tool]:
         """Find a tool, also one whose source is only just learning of it. Raises `UnknownTool`."""

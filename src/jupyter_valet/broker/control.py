@@ -25,8 +25,12 @@ import anyio.to_thread
 import msgspec
 
 from ..wire.errors import ValetError
+from .answers import Answers
 
 logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+"""How long the server is waited for; it answers what it is asked within a millisecond or two."""
 
 _GATHER_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 1.0
@@ -36,12 +40,16 @@ Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Control:
-    """Requests in, answers and events out; the end of the input ends the broker."""
+    """Requests in, answers and events out, and what the broker asks itself.
+
+    The end of the input ends the broker.
+    """
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader = reader
         self._handlers: dict[str, Handler] = {}
         self._outbox = Outbox(writer)
+        self._answers = Answers()
 
     @classmethod
     def over_stdio(cls) -> Control:
@@ -65,6 +73,12 @@ class Control:
     def event(self, name: str, params: dict[str, Any]) -> None:
         """Tell the server something it did not ask for, soon; never waits."""
         self._outbox.later({"event": name, "params": params})
+
+    async def ask(
+        self, method: str, params: dict[str, Any], seconds: float = ANSWER_SECONDS
+    ) -> dict[str, Any]:
+        """Ask the server something. Raises `ValetError` ("server_silent")."""
+        return await self._answers.ask(self._outbox.put, method, params, seconds)
 
     async def serve(self) -> None:
         """Answer requests until the server closes the channel."""
@@ -92,6 +106,9 @@ class Control:
         request_id: Any = None
         try:
             request = json.loads(line)
+            if "method" not in request:
+                self._answers.take(request)
+                return
             request_id = request["id"]
             result = await self._handlers[request["method"]](request.get("params") or {})
             self._outbox.put({"id": request_id, "result": result})

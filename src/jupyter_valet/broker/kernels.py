@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from ..wire import capability
@@ -13,7 +12,7 @@ from ..wire.isolation import Isolation
 from ..wire.processes import Peer
 from .client import Client
 from .descriptors import connections
-from .peers import Binding
+from .peers import Ask, Binding
 
 MOST_REQUESTS = 128
 """Requests, long polls among them, that one kernel may have under way at once."""
@@ -46,12 +45,13 @@ _ANYBODY = Peer()
 
 
 class Kernels:
-    """The capabilities that are good now."""
+    """The capabilities that are good now. `ask` is for a broker that may not look at kernels."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Ask | None = None) -> None:
+        self._ask = ask
         self._callers: dict[str, Caller] = {}
         self._bindings: dict[str, Binding] = {}
-        self._under_way: Counter[tuple[str, str]] = Counter()
+        self._under_way: dict[tuple[str, str], int] = {}
         self._of_clients = 0
         self._ended: list[Callable[[str], None]] = []
 
@@ -65,7 +65,7 @@ class Kernels:
         A `peer` that is left out binds nothing.
         """
         self.revoke(caller.kernel_id)
-        binding = self._bindings[caller.kernel_id] = Binding(peer)
+        binding = self._bindings[caller.kernel_id] = Binding(peer, self._ask)
         self._callers[digest] = _told(caller, binding)
 
     def bind(self, kernel_id: str, peer: Peer) -> None:
@@ -100,36 +100,62 @@ class Kernels:
         """
         if not capability.looks_like_one(token):
             return None
-        return self._callers.get(capability.digest(token))
+        return self.known(capability.digest(token))
+
+    def known(self, digest: str) -> Caller | None:
+        """Return who holds the capability with this digest, or None."""
+        return self._callers.get(digest)
 
     def isolation_of(self, kernel_id: str) -> Isolation:
         """Return what the server measured around a kernel; nothing of one that has ended."""
         known = (c.isolation for c in self._callers.values() if c.kernel_id == kernel_id)
         return next(known, Isolation())
 
-    @contextmanager
-    def request_of(self, caller: Caller) -> Iterator[None]:
+    def request_of(self, caller: Caller) -> AbstractContextManager[None]:
         """Count a request while it is served: one kernel must not take what all of them share.
 
-        Raises `ValetError` ("too_many_requests", "too_many_clients").
+        Raises `ValetError` ("too_many_requests", "too_many_clients") when it is entered.
         """
+        return _Counted(self, caller)
+
+    def begin(self, caller: Caller) -> None:
+        """Count a request that begins; raises as `request_of` does."""
         who = (caller.principal, caller.kernel_id)
-        is_client = caller.client is not None
-        most = MOST_OF_CLIENT if is_client else MOST_REQUESTS
-        if self._under_way[who] >= most:
+        under_way = self._under_way.get(who, 0)
+        most = MOST_REQUESTS if caller.client is None else MOST_OF_CLIENT
+        if under_way >= most:
             raise ValetError("too_many_requests", count=most)
-        room = connections() // 2  # the other half is for kernels, whatever comes from outside
-        if is_client and self._of_clients >= room:
-            raise ValetError("too_many_clients", count=room)
-        self._under_way[who] += 1
-        self._of_clients += is_client
-        try:
-            yield
-        finally:
-            self._of_clients -= is_client
-            self._under_way[who] -= 1
-            if not self._under_way[who]:
-                del self._under_way[who]
+        if caller.client is not None:
+            room = connections() // 2  # the other half is for kernels, whatever comes from outside
+            if self._of_clients >= room:
+                raise ValetError("too_many_clients", count=room)
+            self._of_clients += 1
+        self._under_way[who] = under_way + 1
+
+    def over(self, caller: Caller) -> None:
+        """Count a request as served."""
+        who = (caller.principal, caller.kernel_id)
+        if caller.client is not None:
+            self._of_clients -= 1
+        left = self._under_way.pop(who) - 1
+        if left:
+            self._under_way[who] = left
+
+
+class _Counted:
+    """A request that counts while it is served."""
+
+    __slots__ = ("_caller", "_kernels")
+
+    def __init__(self, kernels: Kernels, caller: Caller) -> None:
+        self._kernels = kernels
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        self._kernels.begin(self._caller)
+
+    def __exit__(self, *exc: object) -> None:
+        self._kernels.over(self._caller)
 
 
 def _told(caller: Caller, binding: Binding) -> Caller:

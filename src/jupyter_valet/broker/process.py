@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,8 +25,8 @@ from ..wire.routes import PAGE_UNLOCK
 from ..wire.views import StatusView
 from .control import Control, describe
 from .gate import Gate
-from .guarded_http import GuardedHttp
 from .hardening import Hardening
+from .http import GuardedHttp
 from .kernels import Caller, Kernels
 from .level import level
 from .listener import Listener
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GARBAGE = 20_000
+"""New objects after which the collector looks for cycles; Python's own number is 700."""
+
+
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+Pick = Callable[["Services"], Handler]
+
 
 class Broker:
     """One broker process."""
@@ -44,7 +52,7 @@ class Broker:
     def __init__(self, control: Control, hardening: Hardening) -> None:
         self._control = control
         self._hardening = hardening
-        self._kernels = Kernels()
+        self._kernels = Kernels(self._holds)
         self._start = wire.StartParams(state_dir="", origin="")
         self._vault: Vault | None = None
         self._trouble: ValetError | None = None
@@ -74,7 +82,7 @@ class Broker:
         on(wire.CAPABILITY_REGISTER, self._on_register)
         on(wire.CAPABILITY_BIND, self._on_bind)
         on(wire.CAPABILITY_REVOKE, self._on_revoke)
-        on(wire.PAGE_OPEN, self._with(lambda s: s.consent.open))
+        on(wire.PAGE_OPEN, self._seeing(lambda s: s.consent.open))
         on(wire.PAGE_SAVE, self._with(lambda s: s.consent.save))
         on(wire.PAGE_APPROVE, self._with(lambda s: s.consent.approve))
         on(wire.PAGE_CODE, self._with(lambda s: s.consent.code))
@@ -84,13 +92,13 @@ class Broker:
         on(wire.PAGE_ALLOW, self._with(lambda s: s.consent.allow))
         on(wire.PAGE_DONE, self._with(lambda s: s.consent.done))
         on(wire.OAUTH_CALLBACK, self._with(lambda s: s.consent.callback))
-        on(wire.CONNECTIONS_PAGE, self._with(lambda s: s.consent.connections_page))
+        on(wire.CONNECTIONS_PAGE, self._seeing(lambda s: s.consent.connections_page))
         on(wire.CONNECTIONS_END, self._with(lambda s: s.consent.connections_end))
         on(wire.GRANTS_CHANGE, self._with(lambda s: s.consent.grants_change))
         on(wire.GRANTS_END, self._with(lambda s: s.consent.grants_end))
         on(wire.CLIENT_KEYS_MAKE, self._with(lambda s: s.programs.make_key))
         on(wire.CLIENT_KEYS_END, self._with(lambda s: s.programs.end_key))
-        on(authorization.OPEN, self._with(lambda s: s.authorization.open))
+        on(authorization.OPEN, self._seeing(lambda s: s.authorization.open))
         on(authorization.APPROVE, self._with(lambda s: s.authorization.approve))
         on(authorization.DECLINE, self._with(lambda s: s.authorization.decline))
         on(authorization.TOKEN, self._with(lambda s: s.authorization.token))
@@ -99,9 +107,17 @@ class Broker:
         on(authorization.PROGRAMS_END, self._with(lambda s: s.signed_in.end))
         on(wire.NOTEBOOK_MOVED, self._with(lambda s: s.notebook_moved))
 
-    def _with(
-        self, pick: Callable[[Services], Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]]
-    ) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
+    def _seeing(self, pick: Pick) -> Handler:
+        """Answer as `_with`, for a page that Jupyter lets a person load."""
+        answer = self._with(pick)
+
+        async def handler(params: dict[str, Any]) -> dict[str, Any]:
+            (await self._ready()).admissions.seen(params["principal"])
+            return await answer(params)
+
+        return handler
+
+    def _with(self, pick: Pick) -> Handler:
         async def handler(params: dict[str, Any]) -> dict[str, Any]:
             return await pick(await self._ready())(params)
 
@@ -129,6 +145,8 @@ class Broker:
 
     async def _on_register(self, params: dict[str, Any]) -> dict[str, Any]:
         self._register(params)
+        if self._services is not None:
+            self._services.admissions.seen(params["principal"])
         return {}
 
     def _register(self, params: dict[str, Any]) -> None:
@@ -146,6 +164,15 @@ class Broker:
     async def _on_bind(self, params: dict[str, Any]) -> dict[str, Any]:
         self._kernels.bind(params["kernel_id"], Peer.from_json(params["peer"]))
         return {}
+
+    async def _holds(self, peer: Peer, inode: int) -> bool:
+        """Ask the server whose a socket is, where this process may not look (R59)."""
+        asked = {"peer": peer.to_json(), "inode": inode}
+        try:
+            return (await self._control.ask(wire.PEER_HOLDS, asked)).get("holds") is True
+        except ValetError:
+            logger.warning("the server does not say whose a connection is, so nobody is let in")
+            raise
 
     async def _on_revoke(self, params: dict[str, Any]) -> dict[str, Any]:
         self._kernels.revoke(params["kernel_id"])
@@ -212,6 +239,10 @@ class Broker:
                 self._start, self._vault, self._kernels, self._hardening, self._control.event
             ) as self._services:
                 self._built.set()
+                # What is there now stays: no call shall pay for looking through it again.
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(_GARBAGE)
                 await anyio.sleep_forever()
         except ValetError as error:
             self._trouble = error

@@ -24,7 +24,7 @@ from .authorized import Authorized, ScopeHeaders
 from .calls import Calls
 from .catalogue import FINDING, Catalogue
 from .client import PREFIX, Client
-from .clients import ClientKeys, Clients, Door, Ending, JupyterTokens, UnderWay
+from .clients import Admissions, ClientKeys, Clients, Door, Ending, JupyterTokens, UnderWay
 from .clients.issuers import IssuerTokens, read
 from .clients.reception import Reception
 from .connections import Connections, Probes
@@ -73,13 +73,18 @@ class Services:
     authorization: Authorization
     endpoint: Endpoint
     reception: Reception
+    admissions: Admissions
     forward: Forward
 
     def view(self, transaction: Transaction) -> TransactionView:
-        """Return what the card of `transaction` shows."""
-        profile = self.profiles[transaction.provider]
+        """Return what the card of `transaction` shows, by bare names where its API was removed."""
+        profile = self.profiles.get(transaction.provider)
         host = urlsplit(transaction.origin).netloc
-        view = transaction.view(f"{SERVER_NAME} at {host}", profile.title, profile.words)
+        view = transaction.view(
+            f"{SERVER_NAME} at {host}",
+            profile.title if profile else transaction.provider,
+            profile.words if profile else str,
+        )
         name, words = self.policy.levels(self.kernels.isolation_of(transaction.kernel_id))
         return replace(view, level=name, level_words=words)
 
@@ -166,12 +171,14 @@ async def build(
     keys = ClientKeys(vault, audit, ending)
     issuers = IssuerTokens(read(start.mcp_issuers), start.person)
     families = Families(vault)
-    clients = Clients([JupyterTokens(), keys, AccessTokens(families), issuers])
+    admissions = Admissions(vault, start.person)
+    by_jupyter = JupyterTokens(admissions.seen)
+    clients = Clients([by_jupyter, keys, AccessTokens(families), issuers], admissions.lasts)
     under_way = UnderWay(clients.caller, vault.data_version)
     ending.on_change(under_way.again)
     ending.on_end(under_way.end)
-    ending.on_end(lambda _, client: policy.approvals.end_kernel(client))
-    ending.on_end(lambda _, client: policy.grants.end_kernel(client))
+    ending.on_end(lambda who, client: policy.approvals.end_kernel(client, who))
+    ending.on_end(lambda who, client: policy.grants.end_kernel(client, who))
     reception = Reception(Door(start.door), clients, under_way, calls, endpoint)
     registry = Registry(vault, families)
     names = partial(_toolset_names, catalogue)
@@ -267,6 +274,7 @@ async def build(
                 authorization,
                 endpoint,
                 reception,
+                admissions,
                 forward,
             )
             consent.resume()

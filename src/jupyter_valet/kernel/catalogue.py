@@ -235,7 +235,8 @@ _catalogues: dict[Session, Catalogue] = {}
 def catalogue(session: Session | None = None) -> Catalogue:
     """Return the catalogue of a session, or this process's. Raises `ValetError("no_server")`."""
     session = session or current()
-    return _catalogues.setdefault(session, Catalogue(session))
+    known = _catalogues.get(session)
+    return known or _catalogues.setdefault(session, Catalogue(session))
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..wire import routes
 from ..wire.errors import ValetError
@@ -35,8 +35,7 @@ _UNATTENDED: dict[str, str] = {
 _TRANSACTION_URL = re.compile(rf"/{routes.PAGE_CONNECT}/([A-Za-z0-9_-]{{16,128}})\Z")
 
 
-@dataclass(frozen=True)
-class Post:
+class Post(NamedTuple):
     """Send an MCP request; the outcome is its result."""
 
     call: mcp.Call
@@ -135,7 +134,7 @@ def _leg(
     call: mcp.Call, answers: Mapping[str, Any], repeatable: bool, failed: ValetError | None
 ) -> Flow[dict[str, Any] | None]:
     """Do one leg. None means: begin anew, without state."""
-    leg = replace(call, params={**call.params, **answers}) if answers else call
+    leg = call._replace(params={**call.params, **answers}) if answers else call
     try:
         reply: dict[str, Any] = yield Post(leg, repeatable and not answers)
     except mcp.StateRefused:

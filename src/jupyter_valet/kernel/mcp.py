@@ -10,8 +10,10 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .._version import __version__
 from ..wire import mcp as names
@@ -21,6 +23,7 @@ from .plain_text import one_line
 INVALID_PARAMS = -32602
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN_HEADER = re.compile(r"[\x20-\x7e]*")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _ENCODED_HEADER = re.compile(r"=\?base64\?.*\?=")
 
 
@@ -37,29 +40,20 @@ class StateRefused(Exception):
     """The broker did not accept the `requestState`: it is too old, or was used already."""
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One JSON-RPC request before it has an id: each leg of a call gets its own (MC-03)."""
 
     method: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = _NOTHING
+    headers: Mapping[str, str] = _NOTHING
     """`Mcp-Param-*` headers that the tool's schema asks for."""
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = _NOTHING
     """What we ask of our own broker, in `_meta`."""
 
-    def http_headers(self) -> dict[str, str]:
+    def http_headers(self) -> Mapping[str, str]:
         """Return the headers of streamable HTTP (MC-06)."""
-        found = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            names.HEADER_VERSION: names.PROTOCOL_VERSION,
-            names.HEADER_METHOD: self.method,
-            **self.headers,
-        }
-        if self.method in _NAMED:
-            found[names.HEADER_NAME] = header_value(str(self.params[_NAMED[self.method]]))
-        return found
+        name = str(self.params[_NAMED[self.method]]) if self.method in _NAMED else None
+        return _http_headers(self.method, name, tuple(self.headers.items()))
 
     def body(self, request_id: int) -> bytes:
         """Return the JSON-RPC message. Raises `ValetError` when an argument is not JSON."""
@@ -74,6 +68,22 @@ class Call:
         except (TypeError, ValueError) as error:
             tool = str(self.params.get("name", self.method))
             raise ValetError("bad_arguments", tool=tool, what=one_line(error)) from None
+
+
+@lru_cache(maxsize=128)
+def _http_headers(
+    method: str, name: str | None, more: tuple[tuple[str, str], ...]
+) -> Mapping[str, str]:
+    found = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        names.HEADER_VERSION: names.PROTOCOL_VERSION,
+        names.HEADER_METHOD: method,
+        **dict(more),
+    }
+    if name is not None:
+        found[names.HEADER_NAME] = header_value(name)
+    return MappingProxyType(found)
 
 
 _META = {
@@ -103,6 +113,7 @@ def _jsonable(value: Any) -> Any:
 
 
 _ENCODER = json.JSONEncoder(default=_jsonable, allow_nan=False)
+_DECODER = json.JSONDecoder()
 
 
 def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -124,7 +135,7 @@ def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 def parse(body: bytes) -> dict[str, Any]:
     """Return the JSON object in `body`. Raises `ValetError` when there is none."""
     try:
-        message = json.loads(body)
+        message = _DECODER.decode(str(body, "utf-8"))  # RFC 8259 §8.1, and no other encoding
     except ValueError:
         raise ValetError("protocol_error", what="an answer is not JSON") from None
     if not isinstance(message, dict):

@@ -79,7 +79,8 @@ async def _perform(session: Session, step: Step) -> Any:
         return await asyncio.sleep(step.seconds)
     work = in_thread(lambda stop: session.perform(step, stop))
     if isinstance(step, End):  # saying goodbye must survive the cancellation that caused it
-        return await asyncio.wait_for(work, _GOODBYE_SECONDS)
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            return await work
     return await work
 
 

@@ -49,12 +49,16 @@ class Parameters:
         What is not given is not sent, so the tool's own defaults hold; so is None for an optional
         argument that cannot be null.
         """
-        given = {self._json_name(name): value for name, value in kwargs.items()}
-        pairs = {**dict(zip(self._order, args, strict=False)), **given}
+        pairs = dict(zip(self._order, args, strict=False))
+        for name, value in kwargs.items():
+            pairs[self._json_name(name)] = value
         fits = len(pairs) == len(args) + len(kwargs) and pairs.keys() <= self._properties.keys()
         if not (fits and self._required <= pairs.keys()):
             pairs = self._bound(tool, args, kwargs)
-        return {name: value for name, value in pairs.items() if not self._absent(name, value)}
+        for name in [name for name, value in pairs.items() if value is None]:
+            if self._absent(name):
+                del pairs[name]
+        return pairs
 
     def _json_name(self, name: str) -> str:
         return name if name in self._properties else self._names.get(name, name)
@@ -73,10 +77,9 @@ class Parameters:
         """Return one line of help for each parameter."""
         return [self._line(python, json_name) for python, json_name in self._names.items()]
 
-    def _absent(self, name: str, value: Any) -> bool:
-        if value is not None or name in self._required:
-            return False
-        return not _nullable(self._properties[name])
+    def _absent(self, name: str) -> bool:
+        """Tell whether None for it means that it is not given."""
+        return name not in self._required and not _nullable(self._properties[name])
 
     def _parameter(self, name: str) -> inspect.Parameter:
         schema = self._properties[name]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
+from ..wire.sockets import Readable
 from . import http1
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ CONNECT_TIMEOUT = 5.0
 MAX_BODY = 64_000_000
 """Bytes of one answer: more is a fault, not data."""
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _MAX_IDLE = 8
 _REST_SECONDS = 0.25
 _PIECE = 65536
@@ -51,13 +53,12 @@ def never() -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request; `idle` is the longest silence in seconds before it is given up (MC-07)."""
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
     body: bytes | None = None
     repeatable: bool = False
     """Whether sending it twice does no harm, so that it may be repeated when the answer is lost."""
@@ -106,12 +107,12 @@ class Transport:
     def _once(self, request: Request, read: Callable[[Answer], T], stop: Stop) -> T:
         headers = {**self._headers, **request.headers}
         data = http1.request(request.method, request.path, headers, request.body)
-        sock = self._pool.take() or self._connect()
+        connection = self._pool.take() or self._connect()
         kept = False
         try:
             try:
-                sock.sendall(data)
-                answer = Answer(sock, _Wait(stop, request.idle))
+                connection.sock.sendall(data)
+                answer = Answer(_Wait(connection, stop, request.idle))
                 value = read(answer)
             except OSError as error:
                 raise Lost(sent=True) from error
@@ -119,25 +120,25 @@ class Transport:
             return value
         finally:
             if kept:
-                self._pool.give(sock)
+                self._pool.give(connection)
             else:
-                sock.close()
+                connection.sock.close()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> _Connection:
         try:
             sock = socket.create_connection(self._address, timeout=CONNECT_TIMEOUT)
         except OSError as error:
             raise Lost(sent=False) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+        return _Connection(sock)
 
 
 class Answer:
     """An HTTP answer whose body has not been read yet."""
 
-    def __init__(self, sock: socket.socket, wait: _Wait) -> None:
+    def __init__(self, wait: _Wait) -> None:
         self._wait = wait
-        self._response = http1.Response(lambda: wait.receive(sock))
+        self._response = http1.Response(wait.receive)
         self.status = self._response.status
         media_type = self._response.headers.get("content-type", "")
         self.content_type = media_type.partition(";")[0].strip().lower()
@@ -149,7 +150,8 @@ class Answer:
 
     def body(self) -> bytes:
         """Return the whole body. Raises `OSError` when it is larger than `MAX_BODY`."""
-        return b"".join(self._pieces())
+        whole = self._response.body()
+        return b"".join(self._pieces()) if whole is None else whole
 
     def lines(self) -> Iterator[bytes]:
         """Yield the body's lines as they arrive, without their line ends."""
@@ -179,76 +181,89 @@ class Answer:
             yield piece
 
 
+class _Connection:
+    """One connection, for one exchange at a time."""
+
+    __slots__ = ("says", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.says = Readable(sock)
+
+
 class _Pool:
     """Idle connections. A forked child starts with none: a socket must not have two owners."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: list[socket.socket] = []
-        self._pid = os.getpid()
+        self.begin()
+        _pools.add(self)
 
-    def take(self) -> socket.socket | None:
+    def begin(self) -> None:
+        """Have no connections; another thread may have held the lock when this process began."""
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+
+    def take(self) -> _Connection | None:
         """Return a connection that is still open, or None."""
         while True:
             with self._lock:
-                self._drop_inherited()
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            if not _readable(connection, 0):
+            if not connection.says.within():
                 return connection
-            connection.close()  # readable while idle means: the broker closed it
+            connection.sock.close()  # readable while idle means: the broker closed it
 
-    def give(self, connection: socket.socket) -> None:
+    def give(self, connection: _Connection) -> None:
         """Keep `connection` for the next request."""
         with self._lock:
-            self._drop_inherited()
             if len(self._idle) < _MAX_IDLE:
                 self._idle.append(connection)
                 return
-        connection.close()
+        connection.sock.close()
 
     def clear(self) -> None:
         """Close every idle connection."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
-            connection.close()
+            connection.sock.close()
 
-    def _drop_inherited(self) -> None:
-        if self._pid != os.getpid():
-            self._pid, self._idle = os.getpid(), []
+
+_pools: weakref.WeakSet[_Pool] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for pool in list(_pools):
+        pool.begin()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class _Wait:
-    """How long to wait for the next bytes, and who may end the wait."""
+    """How long to wait for the next bytes of a connection, and who may end the wait."""
 
-    def __init__(self, stop: Stop, idle: float) -> None:
+    def __init__(self, connection: _Connection, stop: Stop, idle: float) -> None:
+        self._connection = connection
         self.stop, self.idle = stop, idle
 
-    def receive(self, sock: socket.socket) -> bytes:
+    def receive(self) -> bytes:
         """Return what arrives; nothing at the end of the connection.
 
         Raises `Stopped`, and `TimeoutError` after `idle` seconds of silence.
         """
         deadline = time.monotonic() + self.idle
+        left = self.idle
         while True:
             if self.stop():
                 raise Stopped
+            if self._connection.says.within(max(0.0, min(SLICE, left))):
+                return self._connection.sock.recv(_PIECE)
             left = deadline - time.monotonic()
-            if _readable(sock, max(0.0, min(SLICE, left))):
-                return sock.recv(_PIECE)
             if left <= 0:
                 raise TimeoutError("the broker is silent")
-
-
-def _readable(sock: socket.socket, timeout: float) -> bool:
-    """Tell whether data or an end of file is there within `timeout` seconds."""
-    if hasattr(select, "poll"):  # no limit on the number of the descriptor
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
-    return bool(select.select([sock], [], [], timeout)[0])
 
 
 def _sleep(seconds: float, stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""The server's end of the control channel: requests out, answers and events in.
+"""The server's end of the control channel: requests out, answers, events and questions in.
 
 Reading and writing have a thread each, so neither a slow broker nor a full pipe stalls the event
 loop, and the same code serves every platform and every kind of loop.
@@ -13,13 +13,17 @@ import json
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from typing import IO, Any
 
 from ..wire.errors import RemoteError, ValetError
 
 Answer = Future[dict[str, Any]]
 OnEvent = Callable[[str, dict[str, Any]], None]
+OnAsk = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Answers a question of the broker's, in a thread of its own; what it raises is no answer."""
+
+QUESTIONS_AT_ONCE = 8
 
 
 class Exchange:
@@ -28,8 +32,9 @@ class Exchange:
     It does no input or output of its own.
     """
 
-    def __init__(self, on_event: OnEvent) -> None:
+    def __init__(self, on_event: OnEvent, on_ask: Callable[[dict[str, Any]], None]) -> None:
         self._on_event = on_event
+        self._on_ask = on_ask
         self._ids = itertools.count(1)
         self._waiting: dict[int, Answer] = {}
         self._ended = False
@@ -59,6 +64,9 @@ class Exchange:
             raise ValueError("not a message")  # noqa: TRY004 (as for a line that is not JSON)
         if "event" in message:
             self._on_event(str(message["event"]), _object(message.get("params")))
+            return
+        if "method" in message:
+            self._on_ask(message)
             return
         error = RemoteError({"error": message["error"]}) if "error" in message else None
         result = {} if error else _object(message.get("result"))
@@ -95,11 +103,15 @@ class Channel:
         writer: IO[bytes],
         *,
         on_event: OnEvent,
+        on_ask: OnAsk,
         on_end: Callable[[], None],
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._exchange = Exchange(on_event)
+        self._exchange = Exchange(on_event, self._asked)
+        self._on_ask = on_ask
+        # Not the event loop: what holds that up must not keep kernels from their broker.
+        self._answering = ThreadPoolExecutor(QUESTIONS_AT_ONCE, "valet-control-asked")
         self._on_end = on_end
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         for target, name in ((self._read, "valet-control-in"), (self._write, "valet-control-out")):
@@ -114,7 +126,8 @@ class Channel:
         line, answer = self._exchange.ask(method, params)
         self._outbox.put(line)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(answer), seconds)
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(answer)
         except TimeoutError:
             raise ValetError("broker_unreachable") from None
 
@@ -131,7 +144,22 @@ class Channel:
             # First, so that whoever is told "no answer" and asks again meets the next broker.
             self._on_end()
             self._exchange.end()
+            self._answering.shutdown(wait=False, cancel_futures=True)
             self._outbox.put(None)
+
+    def _asked(self, message: dict[str, Any]) -> None:
+        self._answering.submit(self._answer, message)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        try:
+            result = self._on_ask(str(message["method"]), _object(message.get("params")))
+            answer: dict[str, Any] = {"result": result}
+        except ValetError as error:
+            answer = error.to_json()
+        except Exception:  # a broker of another version, say: it is told that there is no answer
+            answer = ValetError("internal").to_json()
+        line = json.dumps({"id": message.get("id"), **answer}, separators=(",", ":"))
+        self._outbox.put(line.encode() + b"\n")
 
     def _write(self) -> None:
         with contextlib.suppress(OSError, ValueError), self._writer:

@@ -49,7 +49,8 @@ class DemoProvider:
         process.pump_stderr(child, self._log)
         assert child.stdout is not None
         try:
-            line = await asyncio.wait_for(asyncio.to_thread(child.stdout.readline), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                line = await asyncio.to_thread(child.stdout.readline)
             self._issuer = str(json.loads(line)["issuer"])
         except (TimeoutError, ValueError, KeyError, TypeError):
             child.kill()

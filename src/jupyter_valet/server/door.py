@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
@@ -11,6 +12,8 @@ from tornado.web import Application
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
+
+    from .mcp.endpoint import Endpoint
 
 _WELL_KNOWN = r"/\.well-known"
 
@@ -40,7 +43,10 @@ class Door(Router):
         return [Rule(PathMatches(path), self) for path in paths]
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate | None:
-        """Return the page for a request; the last of them takes what no other does."""
+        """Return what answers a request; the last of the pages takes what no other does."""
+        path, endpoint = self._endpoint
+        if request.path == path:
+            return endpoint.passage(request)
         for pattern, page in self._loaded():
             if match := pattern.fullmatch(request.path):
                 arguments = [None if group is None else group.encode() for group in match.groups()]
@@ -51,6 +57,15 @@ class Door(Router):
                     arguments,  # type: ignore[arg-type]  # a group may be absent, Tornado's own are
                 )
         return None
+
+    @cached_property
+    def _endpoint(self) -> tuple[str, Endpoint]:
+        """The MCP endpoint, which is no page, and its path."""
+        from ..wire.clients import PAGE_MCP
+        from .mcp.endpoint import Endpoint
+
+        services = self._application.settings[self._extension].services
+        return self._base_url + PAGE_MCP, Endpoint(self._application, services)
 
     def _loaded(self) -> list[tuple[re.Pattern[str], type[JupyterHandler]]]:
         if not self._pages:

@@ -104,9 +104,13 @@ class Origins:
         """Return the origin that configuration or JupyterHub fixes; empty when neither does."""
         return self._with_base(self._fixed) if self._fixed else ""
 
+    def told(self) -> str:
+        """Return the origin that was configured or learned; empty when neither was."""
+        return self._with_base(origin) if (origin := self._fixed or self.learned) else ""
+
     def guess(self) -> str:
         """Return the best origin known without any request."""
-        return self._with_base(self._fixed or self.learned)
+        return self.told() or self._with_base(None)
 
     def _with_base(self, origin: str | None) -> str:
         return (origin or parse(self.fallback()) or "http://127.0.0.1") + self.base_url

@@ -85,7 +85,7 @@ class Services:
     async def stop(self) -> None:
         """End the broker and the demo provider."""
         if "forwarding" in self.__dict__:
-            await self.forwarding.close()
+            self.forwarding.close()
         await self.supervisor.stop()
         await self._demo_provider.stop()
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from ..wire import control
 from ..wire.errors import ValetError
+from ..wire.processes import Peer
 from . import process
-from .channel import Channel, OnEvent
+from .channel import Channel, OnAsk, OnEvent
+from .onlooker import Onlooker
 
 START_SECONDS = 30.0
 CALL_SECONDS = 60.0
@@ -56,6 +58,7 @@ class Broker:
         listener: socket.socket | None,
         log: process.Log,
         on_event: OnEvent,
+        on_ask: OnAsk,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -73,6 +76,7 @@ class Broker:
             self.process.stdout,
             self.process.stdin,
             on_event=self._event_from_thread,
+            on_ask=on_ask,
             on_end=lambda: self._from_thread(self._ended.set),
         )
         self.port = 0
@@ -111,6 +115,7 @@ class Supervisor:
         self._plan = plan
         self._log = log
         self._on_event = on_event
+        self._onlooker = Onlooker(self._peers)
         self._listener: socket.socket | None = None
         self._port = 0
         self._ready: asyncio.Future[Broker] | None = None
@@ -179,13 +184,16 @@ class Supervisor:
         with contextlib.suppress(ValetError):  # a broker that is gone forgets by itself
             await self.call(control.CAPABILITY_REVOKE, {"kernel_id": kernel_id})
 
+    def _peers(self) -> list[Peer]:
+        """Return whose processes brokers are told; any thread may call it."""
+        return [Peer.from_json(facts["peer"]) for facts in list(self._kernels.values())]
+
     async def stop(self) -> None:
         """End the broker; nothing starts it again."""
         self._stopped = True
         if self._keeper is not None:
             self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait([self._keeper])
         self._settle(ValetError("broker_unreachable"))
         if self._listener is not None:
             self._listener.close()
@@ -229,7 +237,9 @@ class Supervisor:
             self._listener = process.bind_loopback()
         self._plan.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         params = await self._plan.params()
-        broker = Broker(self._plan, self._listener, self._log, self._on_event)
+        broker = Broker(
+            self._plan, self._listener, self._log, self._on_event, self._onlooker.answer
+        )
         try:
             fd = None if self._listener is None else self._listener.fileno()
             # Known before it listens: what waited in the backlog of the socket is answered at once.

@@ -3,8 +3,9 @@
 One JSON object a line, over the broker's standard input and output: nobody else can connect to
 it, and its end of file ends the broker. The server sends ``{"id", "method", "params"}``; the
 broker answers ``{"id", "result"}`` or ``{"id", "error": <ValetError JSON's inner object>}`` and
-may send ``{"event", "params"}`` at any time. A value that a person typed into an isolated page
-travels as the untouched form body, so no code of the server handles it as a value.
+may send ``{"event", "params"}`` at any time. It asks the server something in the same way, under
+numbers of its own. A value that a person typed into an isolated page travels as the untouched form
+body, so no code of the server handles it as a value.
 
 Methods (params -> result)::
 
@@ -34,6 +35,12 @@ Methods (params -> result)::
     notebook.moved   {"root", "old", "new"}   a file or folder; "" as "new": deleted  -> {}
     vault.unlock     {"form", "nonce"?}                            -> {"vault"}
     status           {}                                            -> StatusView
+
+What the broker asks the server::
+
+    peer.holds       {"peer": Peer, "inode"}                       -> {"holds"}
+                     whether one of the processes that `peer` means, as the server told it, has this
+                     socket; for a broker that may not look, of a server that said `Peer.answers`
 
 Events (broker to server)::
 
@@ -73,6 +80,8 @@ CLIENT_KEYS_END = "client_keys.end"
 NOTEBOOK_MOVED = "notebook.moved"
 VAULT_UNLOCK = "vault.unlock"
 STATUS = "status"
+
+PEER_HOLDS = "peer.holds"
 
 EVENT_AUDIT = "audit"
 
@@ -176,6 +185,8 @@ class PageFacts(_View):
     """Not empty: the client outside of the notebooks that asks instead of a notebook."""
     accounts: list[str] = field(default_factory=list)
     """Accounts that are already connected, for information."""
+    named_by: str = ""
+    """Who says that there is this provider, when nobody but a notebook does: in its own words."""
     program: str = ""
     """The whole command, where what is asked about is a program on the server's machine (BP-17)."""
     target: str = ""
@@ -211,6 +222,9 @@ class PageFacts(_View):
     user_code: str = ""
     """What the person types at `verification_uri`; only this page shows it."""
     verification_uri: str = ""
+    verification_host: str = ""
+    code_is_elsewhere: bool = False
+    """Whether the provider, which is none of this package's, has the code typed at another host."""
     verification_uri_complete: str = ""
     """The same address with the code in it; empty: there is none."""
 

@@ -118,6 +118,12 @@ _KINDS = [
         "Use it in the kernel that it was given to, and in what that kernel starts.",
     ),
     ErrorKind(
+        "server_silent",
+        503,
+        "The Jupyter server does not tell the broker what it has to know.",
+        "Try again; if that does not help, restart Jupyter.",
+    ),
+    ErrorKind(
         "not_yours",
         403,
         "This sign-in was started by another person.",

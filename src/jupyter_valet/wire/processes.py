@@ -5,6 +5,7 @@ Server and broker say it to each other. Linux; elsewhere nothing is known.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ class Peer(_View):
     """Where the number means this process: see `machine`."""
     address: str = ""
     """The address that the connections come from, for a kernel that has a door of its own."""
+    answers: bool = False
+    """Whether the server may look at the process, and does so for a broker that may not."""
+    network: str = ""
+    """Where its connections are made, if its network is the server's: see `network`."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,37 @@ def machine(proc: Path = PROC) -> str:
 
     Empty where the system does not say.
     """
+    return _namespace(proc, "pid")
+
+
+def network(proc: Path = PROC) -> str:
+    """Return what stands for this boot of this machine and the network of this process.
+
+    Who shares it finds the same sockets at the two ends of a connection. Empty where the system
+    does not say.
+    """
+    return _namespace(proc, "net")
+
+
+def _namespace(proc: Path, kind: str) -> str:
     try:
         boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {(proc / 'self/ns/pid').readlink()}"
+        return f"{boot} {(proc / 'self/ns' / kind).readlink()}"
     except OSError:
         return ""
+
+
+def may_look(pid: int, proc: Path = PROC) -> bool:
+    """Tell whether the system lets this process see what that one has open (ptrace(2)).
+
+    One may list the descriptors of a process of one's own user in another user namespace and not
+    read where they lead: a link is what has to be tried.
+    """
+    try:
+        os.readlink(proc / str(pid) / "cwd")  # noqa: PTH115 - only whether it may be read
+    except OSError:
+        return False
+    return True
 
 
 def peer(pid: int, address: str = "") -> Peer:
@@ -69,4 +100,11 @@ def peer(pid: int, address: str = "") -> Peer:
     here, known = machine(), stat(pid)
     if not here or known is None:
         return Peer()
-    return Peer(pid=pid, started=known.started, machine=here, address=address)
+    return Peer(
+        pid=pid,
+        started=known.started,
+        machine=here,
+        address=address,
+        answers=may_look(pid),
+        network=network(),
+    )

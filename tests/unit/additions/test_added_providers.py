@@ -158,6 +158,17 @@ async def test_a_notebooks_provider_is_not_that_of_another_notebooks_api(
 
 
 @pytest.mark.anyio
+async def test_the_page_of_a_document_s_issuer_can_say_whose_word_it_is(world: World) -> None:
+    """Nobody else vouches for it, and it answers for itself alone (X14)."""
+    issuer = "https://id.example.com/.well-known/openid-configuration"
+    scheme = {"type": "openIdConnect", "openIdConnectUrl": issuer}
+    made = await world.add(A, document("api.example.com", scheme=scheme))
+    assert (made.provider_host, made.answers_for_itself) == ("id.example.com", True)
+    assert made.named_by == "a document that a notebook added"
+    assert not profiles({}, "")["github"].named_by
+
+
+@pytest.mark.anyio
 async def test_two_notebooks_of_one_person_share_the_provider_of_one_document(world: World) -> None:
     """Then one key is typed once; the grants are each notebook's own."""
     assert await world.add(A, document("api.example.com")) == await world.add(

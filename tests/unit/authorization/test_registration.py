@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -146,14 +148,46 @@ async def test_a_name_is_one_line_that_can_be_read(world: World) -> None:
     )
 
 
-async def test_strangers_register_twenty_times_a_minute_at_most(world: World) -> None:
-    """AS-06: it is open to everybody, so it has a rate."""
-    for _ in range(registry.PER_MINUTE):
+async def test_of_strangers_twenty_a_minute_are_kept_and_nobody_is_kept_out(world: World) -> None:
+    """AS-06: it is open to everybody, so what it costs has a bound; RFC 7591 A.5.2."""
+    for _ in range(registry.PER_MINUTE + 30):
         assert (await world.register())[0] == 201
-    with pytest.raises(ValetError, match="Too many programs"):
+    assert len(world.vault.list(KIND)) == registry.PER_MINUTE
+    status, mine = await world.register()
+    assert status == 201
+    told = await world.signed_in(mine["client_id"])
+    assert len(world.vault.list(KIND)) == registry.PER_MINUTE + 1  # what was approved is kept
+    world.time.now += 3600
+    assert (await world.refresh(mine["client_id"], told["refresh_token"]))[0] == 200
+    short = (await world.register())[1]["client_id"]
+    assert len(short) < 40
+
+
+async def test_an_id_that_holds_its_program_cannot_be_made_up_and_does_not_last(
+    world: World,
+) -> None:
+    """Nor can a stranger change where its answer goes."""
+    for _ in range(registry.PER_MINUTE):
         await world.register()
-    world.time.now += 60
-    assert (await world.register())[0] == 201
+    client_id = (await world.register())[1]["client_id"]
+    assert (await world.open(client_id)).program == "Editor"
+    held, _, seal = client_id.removeprefix("app-").partition(".")
+    facts = json.loads(base64.urlsafe_b64decode(held + "=="))
+    evil = json.dumps([*facts[:4], "https://evil.example/"]).encode()
+    made_up = base64.urlsafe_b64encode(evil).decode().rstrip("=")
+    for other in (f"app-{made_up}.{seal}", f"app-{held}.", f"app-{held}", f"{client_id}A", "app-."):
+        with pytest.raises(ValetError, match="does not know"):
+            await world.open(other)
+    world.time.now += 900
+    with pytest.raises(ValetError, match="does not know"):
+        await world.open(client_id)
+
+
+async def test_one_that_is_too_large_for_an_id_waits(world: World) -> None:
+    for _ in range(registry.PER_MINUTE):
+        await world.register()
+    with pytest.raises(ValetError, match="Too many programs"):
+        await world.register(redirect_uris=["https://app.example/" + "x" * 900] * 2)
 
 
 async def test_the_oldest_program_that_nobody_uses_makes_room(
@@ -170,8 +204,7 @@ async def test_the_oldest_program_that_nobody_uses_makes_room(
     assert world.registry.get(idle) is None
     assert all(world.registry.get(known) for known in (used, fresh, new))
     assert (await world.refresh(used, token))[0] == 200
-    with pytest.raises(ValetError, match="Too many programs"):
-        await world.register()
+    assert world.registry.get((await world.register())[1]["client_id"])  # its id says all of it
     assert len(world.vault.list(KIND)) == 3
 
 

@@ -135,6 +135,82 @@ async def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_family(world:
         await world.prove(latest["access_token"])
 
 
+async def test_a_refresh_whose_answer_was_lost_is_answered_again(world: World) -> None:
+    """A program on a bad line must not lose its sign-in and its grants, nor get two of it.
+
+    RFC 9700 §4.14.2 wants theft to show, and leaves to the server how long an answer may be on its
+    way. What went out and was not used is good no more.
+    """
+    client_id = await world.registered()
+    first = await world.signed_in(client_id)
+    _, lost = await world.refresh(client_id, first["refresh_token"])
+    world.time.now += 30
+    _, lost_too = await world.refresh(client_id, first["refresh_token"])
+    world.time.now += 29
+    status, last = await world.refresh(client_id, first["refresh_token"])
+    assert status == 200
+    for never_came in (lost, lost_too):
+        with pytest.raises(Refused):
+            await world.prove(never_came["access_token"])
+    await world.prove(first["access_token"])
+    await world.prove(last["access_token"])
+    assert (await world.refresh(client_id, last["refresh_token"]))[0] == 200
+    assert "client_app.replayed" not in world.actions
+
+
+@pytest.mark.parametrize("sign", ["the access token", "the refresh token", "a minute"])
+async def test_once_the_answer_has_come_a_second_refresh_is_a_theft(
+    world: World, sign: str
+) -> None:
+    """RFC 9700 §4.14.2: it ends the sign-in, whoever of both is the thief."""
+    client_id = await world.registered()
+    first = await world.signed_in(client_id)
+    _, second = await world.refresh(client_id, first["refresh_token"])
+    if sign == "the access token":
+        await world.prove(second["access_token"])
+    elif sign == "the refresh token":
+        await world.refresh(client_id, second["refresh_token"])
+    else:
+        world.time.now += 60
+    assert await world.refresh(client_id, first["refresh_token"]) == BAD
+    assert await world.refresh(client_id, second["refresh_token"]) == BAD
+    with pytest.raises(Refused):
+        await world.prove(second["access_token"])
+    assert world.actions[-1] == "client_app.replayed"
+
+
+async def test_a_theft_within_the_minute_ends_with_the_next_step_of_the_other(
+    world: World,
+) -> None:
+    """Of two who refresh with one token, the first has tokens that are good for nothing but that,
+    whichever of both is the thief."""
+    client_id = await world.registered()
+    stolen = (await world.signed_in(client_id))["refresh_token"]
+    one = (await world.refresh(client_id, stolen))[1]
+    other = (await world.refresh(client_id, stolen))[1]
+    with pytest.raises(Refused):
+        await world.prove(one["access_token"])
+    await world.prove(other["access_token"])
+    assert await world.refresh(client_id, one["refresh_token"]) == BAD
+    with pytest.raises(Refused):
+        await world.prove(other["access_token"])
+    assert world.actions[-1] == "client_app.replayed"
+
+
+async def test_a_first_use_and_a_second_refresh_at_once_are_seen(world: World) -> None:
+    """The one that comes second looks again at what the first has stored."""
+    client_id = await world.registered()
+    first = await world.signed_in(client_id)
+    _, second = await world.refresh(client_id, first["refresh_token"])
+    elsewhere = Families(world.vault, clock=world.time)
+    family = elsewhere.led_to("jvr_", first["refresh_token"])
+    assert family
+    assert (await world.refresh(client_id, first["refresh_token"]))[0] == 200
+    assert not elsewhere.used(family, second["access_token"])
+    with pytest.raises(Refused):
+        await world.prove(second["access_token"])
+
+
 async def test_two_processes_that_refresh_at_once_do_not_both_get_tokens(world: World) -> None:
     """AS-03: the vault refuses the second step, and neither is believed."""
     client_id = await world.registered()
@@ -265,7 +341,8 @@ async def test_with_the_last_sign_in_its_grants_and_streams_end(world: World) ->
     assert (ended, looks) == ([], ["anew"])
     assert (await world.open(client_id)).grants == ["github-1"]
     token = second["refresh_token"]
-    await world.refresh(client_id, token)
+    _, third = await world.refresh(client_id, token)
+    await world.prove(third["access_token"])
     assert await world.refresh(client_id, token) == BAD  # stolen: it came twice
     assert ended == [(JANE, client)]
     assert (await world.open(client_id)).grants == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -66,7 +67,7 @@ class World:
         self.log = state / "audit.jsonl"
         self.audit = Audit(self.log, self.vault.key("audit"), lambda *_: None)
         self.provider = Provider()
-        known = profiles({})
+        self.known = known = profiles({})
         self.connections = Connections(self.vault, self.provider, known, self.audit)
         self.transactions = Transactions(self.vault)
         self.consent = Consent(
@@ -160,6 +161,27 @@ async def test_a_nonce_approves_once_even_when_the_page_is_opened_anew_meanwhile
     with pytest.raises(ValetError, match="out of date"):
         await world.approve(nonce)
     assert world.now.pending is None
+
+
+@pytest.mark.anyio
+async def test_a_page_is_good_for_the_provider_that_it_shows(world: World) -> None:
+    """X13: a notebook may put another server in the place of the one that it added, and an MCP
+    server may name another issuer, while the person reads: then the press is for nobody."""
+    nonce = await world.nonce()
+    shown = world.known["github"]
+    there = {"issuer": "https://evil.example", "token_endpoint": "https://evil.example/token"}
+    world.known["github"] = replace(shown, configured=True, **there)
+    with pytest.raises(ValetError, match="out of date"):
+        await world.save(nonce, "app", "the secret of an app of Jane's")
+    with pytest.raises(ValetError, match="out of date"):
+        await world.approve(nonce)
+    assert world.connections.app("github") is None
+    assert world.now.pending is None
+    # The page that is opened next shows what there is now; the first one is good for the first.
+    assert await world.nonce() != nonce
+    world.known["github"] = shown
+    await world.save(nonce, "app")
+    await world.approve(nonce)
 
 
 @pytest.mark.anyio

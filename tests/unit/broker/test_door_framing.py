@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
 import pytest
-import uvicorn
-
-from jupyter_valet.broker.guarded_http import GuardedHttp
+from guarded_listener import listening
 
 pytestmark = pytest.mark.anyio
 
@@ -27,23 +24,14 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        answer, http=GuardedHttp, ws="none", lifespan="off", log_config=None, log_level="critical"
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await anyio.sleep(0.01)
-    yield listener.getsockname()[1]
-    server.should_exit = server.force_exit = True
-    await serving
+    async with listening(answer) as (_, port):
+        yield port
 
 
 async def said(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         heard = await reader.read()
     writer.close()
     return heard

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from jupyter_valet.broker.joined_writes import JoinedWrites
+from jupyter_valet.broker.http.joined_writes import JoinedWrites
 
 pytestmark = pytest.mark.anyio
 

@@ -9,47 +9,25 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+from connected import connected
 
 from jupyter_valet.broker.gate import Gate
 from jupyter_valet.broker.kernels import Caller, Kernels
 from jupyter_valet.broker.peers import PEER, Binding, Connection, binding, sockets
-from jupyter_valet.broker.peers.family import Family
 from jupyter_valet.wire import capability
+from jupyter_valet.wire.family import Family
 from jupyter_valet.wire.processes import Peer, machine, peer, stat
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a socket is"),
 ]
-
-CONNECT = """
-import socket, sys
-kept = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-sys.stdin.read()
-"""
-
-Ends = tuple[tuple[str, int], tuple[str, int]]
-
-
-@contextlib.contextmanager
-def connected(*before: str) -> Iterator[tuple[subprocess.Popen[bytes], Ends]]:
-    """Run a process that connects to us; yield it and the two ends of its connection."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        words = [*before, sys.executable, "-c", CONNECT, str(listener.getsockname()[1])]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
-        ours, client = listener.accept()
-        with ours:
-            yield process, (client, ours.getsockname())
-        assert process.stdin
-        process.stdin.close()
-        process.wait(20)
 
 
 def test_a_connection_is_its_process_s_and_nobody_else_s() -> None:
@@ -129,10 +107,7 @@ def test_what_binds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert binding.unbound(Peer()) == binding.UNSAID
     assert binding.unbound(replace(me, machine="another")) == binding.ELSEWHERE
 
-    def refuse(path: str) -> list[str]:
-        raise PermissionError(path)
-
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(binding, "may_look", lambda pid: False)
     assert binding.unbound(me) == binding.FORBIDDEN
 
 

@@ -42,7 +42,9 @@ class Judge:
         usual = {"subjects": ["jane"], "loopback": True, **settings}
         entry = {name: value for name, value in usual.items() if value is not None}
         self.tokens = IssuerTokens(read({issuer.url: entry}), person)
-        self._clients = Clients([self.tokens])
+        self._clients = Clients(
+            [self.tokens], lambda *_: False
+        )  # an issuer says itself who may come
 
     async def __aenter__(self) -> Judge:
         return self

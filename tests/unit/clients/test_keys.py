@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_valet.broker.audit import Audit, read_audit
 from jupyter_valet.broker.client import Client
-from jupyter_valet.broker.clients import ClientKeys, Clients, Ending, Refused
+from jupyter_valet.broker.clients import Admissions, ClientKeys, Clients, Ending, Refused
 from jupyter_valet.broker.clients.key import DAY, KIND
 from jupyter_valet.broker.elicitation import Transactions
 from jupyter_valet.broker.kernels import Caller
@@ -202,7 +202,7 @@ def test_making_and_revoking_are_in_the_audit(world: World) -> None:
 
 async def test_what_no_kind_of_credential_knows_is_refused(world: World) -> None:
     """RS-06, BP-08: deny by default."""
-    clients = Clients([world.keys])
+    clients = Clients([world.keys], Admissions(world.vault, "").lasts)
     for token in ("gho_" + "a" * 36, "eyJhbGciOiJub25lIn0.e30.", "jvk_" + "a" * 43, "jvo_x"):
         refusal = await clients.caller(arrival(token))
         assert isinstance(refusal, Refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
@@ -37,9 +38,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 class Request:
     """One request whose client says nothing more, and what it was answered."""
 
-    def __init__(self, caller: Caller = CALLER) -> None:
+    def __init__(self, caller: Caller = CALLER, arrival: Arrival = ARRIVAL) -> None:
         self.sent: list[Any] = []
-        self.visit = Visit(ARRIVAL, caller, self._receive, self._send)
+        self.visit = Visit(arrival, caller, self._receive, self._send)
 
     async def _receive(self) -> MutableMapping[str, Any]:
         await anyio.sleep_forever()
@@ -53,7 +54,7 @@ class Request:
         watching.begin(self.visit)
         if begun:
             await self.visit.send({"type": "http.response.start", "status": 200, "headers": []})
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             assert (await self.visit.receive())["type"] == "http.disconnect"
         await self.visit.send({"type": "http.response.body", "body": b"too late"})
         await self.visit.close(REFUSAL)
@@ -101,6 +102,31 @@ async def test_who_cannot_be_judged_is_not_let_go_on(error: Exception) -> None:
         raise error
 
     await judged(lambda: 1, judge, Request())
+
+
+async def test_a_stream_of_a_jupyter_token_is_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody tells when such a token is out: its client comes again with it, and is judged."""
+    monkeypatch.setattr(under_way, "BELIEVED_SECONDS", 0.05)
+    by_server = replace(ARRIVAL, token="", principal="owner")
+    began = time.monotonic()
+    request = Request(arrival=by_server)
+    await judged(lambda: 1, good, request)
+    assert time.monotonic() - began >= 0.05
+    assert request.sent[-1] == {"type": "http.response.body", "body": b""}
+
+
+async def test_a_stream_of_a_key_goes_on_while_the_key_is_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is judged again and again, so it needs no end."""
+    monkeypatch.setattr(under_way, "BELIEVED_SECONDS", 0.0)
+    watching = UnderWay(good, lambda: 1)
+    request = Request()
+    async with watching.watching():
+        watching.begin(request.visit)
+        with anyio.move_on_after(0.1) as scope:
+            await request.visit.receive()
+    assert scope.cancelled_caught
 
 
 async def test_a_vault_that_cannot_be_read_makes_everybody_be_judged() -> None:

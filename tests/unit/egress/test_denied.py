@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_valet.broker.egress.denied import Denied
+from jupyter_valet.broker.egress.denied import EVERYWHERE, Denied
 from jupyter_valet.broker.egress.origin import Origin
 from jupyter_valet.broker.oauth import profiles
 from jupyter_valet.broker.oauth.providers import BUILT_IN
@@ -108,3 +108,14 @@ def test_a_long_path_takes_no_time() -> None:
 def test_every_built_in_provider_has_rules() -> None:
     assert all(profile.denied for profile in BUILT_IN)
     assert Origin.parse("https://api.github.com") in BUILT_IN[0].origins
+
+
+@pytest.mark.parametrize(
+    "rule", sorted({*EVERYWHERE, *(rule for one in BUILT_IN for rule in one.denied), "* /**"})
+)
+@pytest.mark.parametrize("deep", ["", "/x", "/x/Y.z"])
+def test_each_rule_covers_what_it_is_written_for(rule: str, deep: str) -> None:
+    """Also those whose words are words of another rule, or of none."""
+    method, _, path = rule.partition(" ")
+    target = path.replace("/**", deep).replace("*", "any") or "/"
+    assert Denied([rule]).covers("POST" if method == "*" else method, target.upper())

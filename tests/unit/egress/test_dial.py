@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from jupyter_valet.broker.egress import Egress, Request
+from jupyter_valet.broker.egress import Egress, Request, Terms
 from jupyter_valet.broker.egress.dial import Destination, Pools, VettedResolver
 from jupyter_valet.broker.egress.inject import Watches
 from jupyter_valet.broker.egress.origin import AddressRefused, Origin
@@ -71,7 +71,7 @@ async def test_a_profile_that_is_not_on_loopback_never_gets_there() -> None:
     egress = Egress()
     request = Request("GET", Origin.parse("http://127.0.0.1:1"), "/")
     with pytest.raises(AddressRefused):
-        await egress.send(request, Secret("t"), principal="j", loopback=False, provider="X")
+        await egress.send(request, Secret("t"), Terms("j", loopback=False, provider="X"))
     await egress.close()
 
 
@@ -93,15 +93,22 @@ async def ports() -> AsyncIterator[tuple[str, list[Any]]]:
     await runner.cleanup()
 
 
-async def test_no_connection_is_shared_between_people(ports: tuple[str, list[Any]]) -> None:
+@pytest.mark.parametrize("how", ["send", "stream"])
+async def test_no_connection_is_shared_between_people(
+    ports: tuple[str, list[Any]], how: str
+) -> None:
     """R129, H37: kept alive for one person, never lent to another."""
     url, seen = ports
     egress = Egress()
-    request = Request("GET", Origin.parse(url), "/")
+    request, secret = Request("GET", Origin.parse(url), "/"), Secret("t" * 20)
     for principal in ("jane", "jane", "joe"):
-        await egress.send(
-            request, Secret("t" * 20), principal=principal, loopback=True, provider="X"
-        )
+        if how == "send":
+            await egress.send(request, secret, Terms(principal, loopback=True, provider="X"))
+            continue
+        async with egress.stream(
+            request, secret, Terms(principal, loopback=True, provider="X")
+        ) as answer:
+            await answer.whole()
     await egress.close()
     assert seen[0] == seen[1]
     assert seen[2] != seen[0]
@@ -123,7 +130,7 @@ async def test_an_unreachable_upstream_is_named_and_nothing_else() -> None:
     egress = Egress()
     request = Request("GET", Origin.parse("http://127.0.0.1:9"), "/secret-path")
     with pytest.raises(ValetError) as caught:
-        await egress.send(request, Secret("t" * 20), principal="j", loopback=True, provider="Demo")
+        await egress.send(request, Secret("t" * 20), Terms("j", loopback=True, provider="Demo"))
     await egress.close()
     assert caught.value.code == "provider_unreachable"
     assert str(caught.value).startswith("Demo did not answer.")
@@ -149,9 +156,7 @@ async def test_a_slow_upstream_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         await egress.send(
             Request("GET", origin, "/"),
             Secret("t" * 20),
-            principal="j",
-            loopback=True,
-            provider="Demo",
+            Terms("j", loopback=True, provider="Demo"),
         )
     await egress.close()
     await runner.cleanup()

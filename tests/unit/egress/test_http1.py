@@ -230,3 +230,26 @@ def test_a_body_without_end_is_not_kept(framing: bytes) -> None:
     """It is given up as soon as it is too large."""
     with pytest.raises(TooLarge):
         read(OK + framing + b"\r\n\r\n" + b"x" * 1001)
+
+
+@pytest.mark.parametrize(
+    ("lines", "headers"),
+    [
+        (b"A: 1\r\nB:2 \r\n", {"a": "1", "b": "2"}),
+        (b"A: 1\r\nB: 2\r\nA: 3\r\n", {"a": "3", "b": "2"}),
+        (b"A: 1\r\na:\t 3 \t\r\nB: x:y\r\n", {"a": "3", "b": "x:y"}),
+        (b"Content-Encoding: gzip\r\nA: 1\r\ncontent-encoding: br\r\n",
+         {"content-encoding": "gzip, br", "a": "1"}),
+        (b"A: \xff\r\nA: \xc3\xa9\r\n", {"a": "é"}),
+        (b"A:\r\nB: \xff\r\n", {"a": "", "b": "\udcff"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"HTTP/1.1 103 Hints\r\nA: hint\r\nC: x\r\n\r\n"])
+def test_of_what_comes_several_times_the_last_counts_and_every_coding(
+    before: bytes, lines: bytes, headers: dict[str, str]
+) -> None:
+    """However their names are written, and whatever came before the head."""
+    reader = Reader("GET", 100)
+    trailer = b"Transfer-Encoding: chunked\r\n\r\n0\r\nA: trailer\r\n\r\n"
+    assert reader.feed(before + OK + lines + trailer)
+    assert reader.headers == {**headers, "transfer-encoding": "chunked"}

@@ -9,35 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from written_forms import FORMS, TOKEN, others
 
 from jupyter_valet.broker.egress.passing import _MOST_HELD, Found, Passing
 from jupyter_valet.broker.egress.reflection import Reflection
 from jupyter_valet.broker.egress.unescaping import Layer, unescape
-
-TOKEN = b"gho_16C7e42F-292c6912E7710c.838347Ae178B4a"
-
-FORMS: dict[str, Callable[[bytes], bytes]] = {
-    "verbatim": lambda t: t,
-    "upper": bytes.upper,
-    "reversed": lambda t: t[::-1],
-    "hex": lambda t: t.hex().encode(),
-    "base64": base64.b64encode,
-    "base64 +1": lambda t: base64.b64encode(b"k" + t + b"zz"),
-    "base64 +2": lambda t: base64.b64encode(b"kk" + t + b"z"),
-    "urlsafe": lambda t: base64.urlsafe_b64encode(b"Bearer " + t),
-    "base32": lambda t: base64.b32encode(b"ab" + t),
-    "percent": lambda t: "".join(f"%{b:02x}" for b in t).encode(),
-    "entities": lambda t: "".join(f"&#x{b:x};" for b in t).encode(),
-    "decimal entities": lambda t: "".join(f"&#{b};" for b in t).encode(),
-    "u": lambda t: "".join(f"\\u{b:04X}" for b in t).encode(),
-    "u braces": lambda t: "".join(f"\\u{{{b:x}}}" for b in t).encode(),
-    "octal": lambda t: "".join(f"\\{b:03o}" for b in t).encode(),
-    "spaces": lambda t: b" ".join(bytes([b]) for b in t),
-    "codes": lambda t: str(list(t)).encode(),
-    "utf-16": lambda t: t.decode().encode("utf-16"),
-    "percent of entities": lambda t: "".join(f"%26%23{b}%3B" for b in t).encode(),
-    "half escaped": lambda t: t[:20] + "".join(f"%{b:02x}" for b in t[20:]).encode(),
-}
 
 
 def pieces(data: bytes, sizes: Iterator[int]) -> Iterator[bytes]:
@@ -80,10 +56,32 @@ def test_no_form_of_the_credential_leaves(form: Callable[[bytes], bytes], size: 
     body = b'{"before": "' + b"x" * 50 + b'", "a": "' + written + b'"} tail' + b"y" * 5000
     left, found = passed(Reflection(TOKEN), pieces(body, always(size)))
     assert found
-    per_letter = -(-len(written) // len(TOKEN))
+    five = max(5 * -(-len(written) // len(TOKEN)), len(form(TOKEN[:5])))
     other = form(bytes(b ^ 1 for b in TOKEN))
     around = next(n for n, (a, b) in enumerate(zip(written, other, strict=False)) if a != b)
-    assert begun(left, written) - around <= 5 * per_letter
+    assert begun(left, written) - around <= five
+
+
+@pytest.mark.parametrize("form", ["&#{:05000d};", "&#x{:05000x};", "\\u{{{:05000x}}}"])
+def test_zeros_before_a_number_say_nothing(form: str) -> None:
+    """However many: no escape is kept that long, and Python reads no decimal that long."""
+    written = "".join(form.format(byte) for byte in TOKEN).encode()
+    assert Reflection(TOKEN).found_in(written)
+    assert passed(Reflection(TOKEN), pieces(written, always(700)))[1]
+
+
+def test_what_is_found_in_the_whole_is_found_in_pieces() -> None:
+    """One to three encoders, one after the other, that escape what is no letter."""
+    chance, escapes = random.Random(17), ["%%%02X", "&#%d;", "&#x%x;", "\\u%04x", "\\x%02x"]
+    for _ in range(300):
+        token = base64.b64encode(chance.randbytes(chance.randrange(15, 60)))
+        written = token[:5] + b"+/-_.~"[chance.randrange(6) :] + token[5:]
+        reflection = Reflection(written)
+        for escape in chance.choices(escapes, k=chance.randrange(1, 4)):
+            written = others(written, escape)
+        body = b"a line\n" + written + b" tail" + b"z" * 300
+        assert reflection.found_in(body)
+        assert passed(reflection, pieces(body, always(chance.randrange(1, 50))))[1], body
 
 
 def test_the_last_letter_alone_in_a_piece_tells_nobody_the_others() -> None:

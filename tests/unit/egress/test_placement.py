@@ -18,7 +18,8 @@ KEY = "k3y_9fK2-Zq7Lw+8Xv/3Tn=5Rb&1Yc"
 
 
 def sent(placement: Placement, target: str = "/v1", **headers: str) -> tuple[str, dict[str, str]]:
-    return inject.into(Request("GET", API, target, headers), placement, Secret(KEY))
+    found, lines = inject.into(Request("GET", API, target, headers), placement, Secret(KEY))
+    return API.url(found), lines
 
 
 @pytest.mark.parametrize(

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import base64
+import json
 import random
 import string
 from collections.abc import Callable
 
 import pytest
+from written_forms import FORMS, TOKEN
 
 from jupyter_valet.broker.egress.reflection import Reflection
 
-TOKEN = b"gho_16C7e42F-292c6912E7710c.838347Ae178B4a"
 LETTERS = string.ascii_letters + string.digits + "-_.~+/="
-
-FORMS: dict[str, Callable[[bytes], bytes]] = {
-    "verbatim": lambda t: t,
-    "upper": bytes.upper,
-    "reversed": lambda t: t[::-1],
-    "hex": lambda t: t.hex().encode(),
-    "base64": base64.b64encode,
-    "base64 +1": lambda t: base64.b64encode(b"k" + t + b"zz"),
-    "base64 +2": lambda t: base64.b64encode(b"kk" + t + b"z"),
-    "urlsafe": lambda t: base64.urlsafe_b64encode(b"Bearer " + t),
-    "base32": lambda t: base64.b32encode(b"ab" + t),
-    "percent": lambda t: "".join(f"%{b:02x}" for b in t).encode(),
-    "entities": lambda t: "".join(f"&#x{b:x};" for b in t).encode(),
-    "decimal entities": lambda t: "".join(f"&#{b};" for b in t).encode(),
-    "u": lambda t: "".join(f"\\u{b:04X}" for b in t).encode(),
-    "u braces": lambda t: "".join(f"\\u{{{b:x}}}" for b in t).encode(),
-    "x": lambda t: "".join(f"\\x{b:02x}" for b in t).encode(),
-    "spaces": lambda t: b" ".join(bytes([b]) for b in t),
-    "lines": lambda t: b"\r\n".join(bytes([b]) for b in t),
-    "codes": lambda t: str(list(t)).encode(),
-    "utf-16": lambda t: t.decode().encode("utf-16"),
-    "percent of entities": lambda t: "".join(f"%26%23{b}%3B" for b in t).encode(),
-    "percent of base64": lambda t: base64.b64encode(t).replace(b"=", b"%3D").replace(b"+", b"%2B"),
-}
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
@@ -68,6 +44,26 @@ def test_a_part_of_the_token_is_no_match(cut: int) -> None:
     assert not Reflection(TOKEN).found_in(TOKEN[:-cut])
 
 
+@pytest.mark.parametrize(
+    "entity", [b"&#" + b"9" * 5000, b"&#x" + b"f" * 5000, b"&#0", b"\\u{ffffff}"]
+)
+def test_what_is_no_letter_breaks_nothing(entity: bytes) -> None:
+    """An upstream may write what it likes: Python reads no decimal of more than 4,300 digits."""
+    assert not Reflection(TOKEN).found_in(entity + b";")
+    assert Reflection(TOKEN).found_in(entity + b"; " + TOKEN)
+    if entity.startswith(b"&#9"):
+        assert Reflection(TOKEN).found_in(TOKEN[:9] + entity + b";" + TOKEN[9:])
+
+
+@pytest.mark.parametrize("secret", [rb"Summer\night&Rain-2024", b"50%41&amp;more-of-it"])
+def test_a_secret_that_looks_escaped_itself_is_found(secret: bytes) -> None:
+    """What is undone in the text is undone in it, too."""
+    written = json.dumps(secret.decode()).replace("&", "\\u0026").replace("-", "\\u002d")
+    assert Reflection(secret).found_in(written.encode())
+    assert Reflection(secret).found_in(secret)
+    assert not Reflection(rb"\n\n\n\n\nkey\n\n\n\n").found_in(b"a key of another kind")
+
+
 @pytest.mark.parametrize("token", [b"abc", b"-----", b"a"])
 def test_a_short_key_is_looked_for_as_it_is(token: bytes) -> None:
     """Reduced to a few letters it would be in every answer."""
@@ -87,3 +83,17 @@ def test_a_large_answer_is_checked_in_little_time() -> None:
     started = time.perf_counter()
     Reflection(TOKEN).found_in(b"\\u0041%41&#65;" * 70_000)
     assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize(
+    "token", [b"abcd1234", b"gho_16C7e42F292c6912E7710c838347Ae178B4a", b"Zz-9" * 20]
+)
+@pytest.mark.parametrize("length", [0, 1, 57, 900])
+def test_a_needle_is_found_wherever_it_stands(token: bytes, length: int) -> None:
+    """Most texts are told by pieces of them; none that holds a needle may be told wrongly so."""
+    needles = Reflection(token).needles
+    for before in range(70):
+        for needle in (*needles.exact, *needles.folded):
+            text = b"q" * before + needle + b"q" * length
+            assert needles.in_letters(text, text.lower())
+    assert not needles.in_letters(b"q" * 999, b"q" * 999)

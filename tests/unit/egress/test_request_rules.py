@@ -123,8 +123,8 @@ def test_a_credential_is_for_exact_origins(origin: str) -> None:
     caller = Caller("jane", "k", "a.ipynb", "http://127.0.0.1:8888/")
     held = connection("https://api.good.example")
     grant = Grant(Subject.of(caller), held.id)
-    assert decide(caller, [held], [grant], Wanted(str(API)), 0) == Allow(held, grant)
-    assert decide(caller, [held], [grant], Wanted(origin), 0) == NeedsConnection()
+    assert decide(caller, [held], [grant], Wanted(API), 0) == Allow(held, grant)
+    assert decide(caller, [held], [grant], Wanted(Origin.parse(origin)), 0) == NeedsConnection()
 
 
 @pytest.mark.parametrize(

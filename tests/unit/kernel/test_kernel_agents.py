@@ -217,14 +217,14 @@ def test_a_call_that_is_held_gets_its_card(
     view = broker.ask()
     broker.hold(view)
     shown = ""
-    for _ in range(200):
+    for _ in range(2000):
         shown += capsys.readouterr().err
         if view.url in shown:
             break
         time.sleep(0.01)
     assert view.url in shown
     broker.move(view.id, "done", account="jane")
-    for _ in range(200):
+    for _ in range(2000):
         shown += capsys.readouterr().err
         if "as jane" in shown:
             break
@@ -246,7 +246,7 @@ def test_where_nobody_is_no_card_is_shown(
     assert tools.mcp.url
     view = broker.ask()
     broker.hold(view)
-    for _ in range(200):
+    for _ in range(2000):
         if asked:
             break
         time.sleep(0.01)
@@ -263,7 +263,7 @@ def test_an_interrupted_cell_gives_up_what_it_asked_for(
     view = broker.ask()
     broker.hold(view)
     [watching] = watch._watches.values()
-    for _ in range(200):
+    for _ in range(2000):
         if view.id in watching._shown:
             break
         time.sleep(0.01)

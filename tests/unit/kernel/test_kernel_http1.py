@@ -43,6 +43,16 @@ def test_an_answer_is_the_same_in_whatever_pieces_it_comes(
     assert read(data, size)[1:] == (body, True)
 
 
+@pytest.mark.parametrize("size", [1, 7, 65536])
+def test_the_usual_head_reads_as_every_other(size: int) -> None:
+    """It is known by sight, which must make no difference."""
+    usual = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+    spelled = usual.replace(b"content-type", b"Content-Type")
+    found = [Response(arriving(data, size)) for data in (usual, spelled)]
+    assert found[0].headers == found[1].headers
+    assert [(r.status, b"".join(r.pieces()), r.finished) for r in found] == [(200, b"{}", True)] * 2
+
+
 def test_a_body_without_a_length_ends_with_the_connection() -> None:
     """RFC 9112 §6.3, the last rule."""
     assert read(b"HTTP/1.1 200 OK\r\n\r\nhello", 3) == (200, b"hello", False)
@@ -102,3 +112,18 @@ def test_no_argument_becomes_a_header(target: str, value: str) -> None:
     """RFC 9112 §2.2: a line end in a value would begin another field."""
     with pytest.raises(ValueError, match="must not"):
         request("GET", target, {"Mcp-Name": value}, None)
+
+
+def test_a_malformed_line_behind_many_good_ones_is_told_at_once() -> None:
+    """What was read one way is not tried in every other: that would take for ever."""
+    head = b"HTTP/1.1 200 OK\r\n" + b"A: \t \r\n" * 3000 + b"bad line\r\n\r\n"
+    with pytest.raises(Malformed):
+        Response(lambda: head)
+
+
+def test_a_body_that_was_begun_is_not_taken_for_whole() -> None:
+    said = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}XX"])
+    answer = Response(lambda: next(said, b""))
+    assert next(answer.pieces()) == b"{}"
+    assert answer.body() is None
+    assert not answer.finished

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from free_ports import free_port
 from kernel_broker import FakeBroker
 
 from jupyter_valet.kernel import session
@@ -64,17 +67,13 @@ def test_connections_are_kept_and_stale_ones_noticed(
         transport.fetch(Request("GET", "/status"), Answer.body)
     assert len(transport._pool._idle) == 1
     idle = transport._pool._idle[0]
-    idle.shutdown(2)
+    idle.sock.shutdown(2)
     assert transport.fetch(Request("GET", "/status"), Answer.body)
 
 
 def test_a_broker_that_restarts_is_waited_for(broker: FakeBroker) -> None:
     """Refused connections are retried: nothing was sent."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     transport = Transport("127.0.0.1", port, TOKEN, patience=10)
     answers: list[bytes] = []
     waiting = threading.Thread(
@@ -99,7 +98,7 @@ def test_patience_ends() -> None:
     with pytest.raises(Lost) as lost:
         transport.fetch(Request("GET", "/"), Answer.body)
     assert not lost.value.sent
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 20
 
 
 def test_a_wait_can_be_stopped(broker: FakeBroker, transport: Transport) -> None:
@@ -114,7 +113,7 @@ def test_a_wait_can_be_stopped(broker: FakeBroker, transport: Transport) -> None
             Answer.body,
             stop=stop.is_set,
         )
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 20
 
 
 def test_a_silent_broker_is_given_up(broker: FakeBroker, transport: Transport) -> None:
@@ -126,16 +125,19 @@ def test_a_silent_broker_is_given_up(broker: FakeBroker, transport: Transport) -
     assert lost.value.sent
 
 
-def test_a_forked_child_uses_no_socket_of_its_parent(
-    transport: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no other system forks")
+def test_a_forked_child_uses_no_socket_of_its_parent(transport: Transport) -> None:
     """multiprocessing: two owners of a socket would read each other's answers."""
     transport.fetch(Request("GET", "/status"), Answer.body)
-    idle = transport._pool._idle
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert transport._pool.take() is None
-    for connection in idle:
-        connection.close()
+    with transport._pool._lock:  # as another thread may hold it just then
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if transport._pool.take() is None else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    kept = transport._pool.take()
+    assert kept is not None
+    kept.sock.close()
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ OWN = ("Origin", "http://127.0.0.1:9")
 
 def test_a_kernel_comes_in(kernels: Kernels) -> None:
     """As whom the server declared it; it may say that it asks from where it asks at."""
-    assert authenticate(scope(HOST, GOOD), [kernels.find]) == CALLER_OF_TOKEN
-    assert authenticate(scope(HOST, GOOD, OWN), [kernels.find]) == CALLER_OF_TOKEN
+    assert authenticate(scope(HOST, GOOD), kernels.known) == CALLER_OF_TOKEN
+    assert authenticate(scope(HOST, GOOD, OWN), kernels.known) == CALLER_OF_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_everybody_else_stays_out(
     kernels: Kernels, headers: list[tuple[str, str]], query: str, status: int
 ) -> None:
     """PS-05, RS-04, RS-11: deny by default."""
-    refusal = authenticate(scope(*headers, query=query), [kernels.find])
+    refusal = authenticate(scope(*headers, query=query), kernels.known)
     assert isinstance(refusal, Refusal)
     assert refusal.status == status
     challenged = any(name == b"www-authenticate" for name, _ in refusal.headers)

@@ -73,7 +73,7 @@ class World:
             if message["type"] == "http.response.start":
                 heads.append(message)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             await self.sessions.serve(caller, admit(scope, caller), receive, send)
         [head] = heads
         return head["status"], dict(head["headers"]).get(b"mcp-session-id", b"")

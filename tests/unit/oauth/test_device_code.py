@@ -50,6 +50,29 @@ def test_a_code_is_read_as_the_provider_said(profile: Profile) -> None:
     assert code.verification_uri_complete == ANSWER["verification_uri_complete"]
 
 
+@pytest.mark.parametrize(
+    "there",
+    [
+        "https://known.example/devicelogin",
+        "https://login.corp.example:8443/device",
+        "https://login.corp.example.evil.example/device",
+        "https://device.login.corp.example/device",
+    ],
+)
+def test_an_issuer_that_a_document_named_passes_on_nobody_else_s_code(
+    profile: Profile, there: str
+) -> None:
+    """X14, RFC 8628 §5.4: it could begin a sign-in of its own at a provider that the person knows,
+    and have our page ask them to type that code."""
+    theirs = replace(profile, answers_for_itself=True)
+    with pytest.raises(OAuthRefused) as refused:
+        read(theirs, verification_uri=there, verification_uri_complete=None)
+    assert refused.value.slug == "bad_code"
+    assert read(theirs).verification_uri == ANSWER["verification_uri"]
+    # Whoever configures a server may know better: Google's and Microsoft's are elsewhere.
+    assert read(profile, verification_uri=there).verification_uri == there
+
+
 def test_what_is_not_said_is_as_the_rfc_has_it(profile: Profile) -> None:
     code = read(profile, interval=None, verification_uri_complete=None)
     assert (code.interval, code.verification_uri_complete) == (5.0, "")

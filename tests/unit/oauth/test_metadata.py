@@ -157,3 +157,17 @@ def test_pkce_is_demanded_where_a_browser_brings_the_answer(profile: Profile, fl
         endpoints(own, {**bare, "issuer": "https://evil.example"})
     with pytest.raises(BadMetadata, match="no_pkce"):
         endpoints(profile, bare)
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization_endpoint", "token_endpoint", "device_authorization_endpoint"]
+)
+def test_an_issuer_that_a_document_named_answers_for_itself(profile: Profile, name: str) -> None:
+    """R146: the page shows its host, so the browser goes there, and a code is redeemed there."""
+    theirs = replace(profile, answers_for_itself=True)
+    own = {**GOOD, "token_endpoint": "https://login.corp.example/token"}
+    elsewhere = {**own, name: "https://login.known.example/x"}
+    assert endpoints(theirs, {**own, "userinfo_endpoint": "https://api.corp.example/me"}).userinfo
+    with pytest.raises(BadMetadata):
+        endpoints(theirs, elsewhere)
+    assert endpoints(profile, elsewhere)

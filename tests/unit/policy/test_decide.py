@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from jupyter_valet.broker.connections import Connection
 from jupyter_valet.broker.egress.origin import Origin
@@ -41,7 +42,7 @@ GOOD = Connection(
     revision=1,
 )
 NOW = 1000.0
-READ = Wanted(API, frozenset({"read"}), tool="x_list")
+READ = Wanted(Origin.parse(API), frozenset({"read"}), tool="x_list")
 WRITE = replace(READ, write=True, tool="x_make")
 
 
@@ -80,7 +81,7 @@ def test_a_grant_for_another_connection_grants_nothing() -> None:
 def test_a_grant_is_for_a_connection_of_its_own_person() -> None:
     """L12: whatever the vault holds, a grant by Joe opens nothing of Jane's."""
     joes = grant(created_at=2.0)
-    joes = replace(joes, subject=replace(joes.subject, principal="joe"))
+    joes = dataclasses.replace(joes, subject=replace(joes.subject, principal="joe"))
     assert decided([GOOD], [joes]) == NeedsGrant((GOOD,))
 
 
@@ -113,7 +114,7 @@ def test_leave_to_write_for_one_tool_is_not_leave_for_another() -> None:
 
 def test_of_two_grants_the_one_that_allows_the_write_counts() -> None:
     """A grant for this run beside one for the notebook, or two accounts."""
-    run = replace(grant(access="read_write"), subject=Subject.run_of(JANE))
+    run = dataclasses.replace(grant(access="read_write"), subject=Subject.run_of(JANE))
     assert decided([GOOD], [grant(), run], WRITE) == Allow(GOOD, run)
 
 

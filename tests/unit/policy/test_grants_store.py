@@ -96,7 +96,14 @@ def test_a_run_s_grant_is_in_no_file(world: World) -> None:
     assert world.grants.of(replace(JANE, kernel_id="k2")) == []
     world.grants.end_kernel("k1")
     assert world.grants.of(JANE) == []
-    assert world.grants.ended_at("k1") == 1000.0
+    assert world.grants.ended_at("jane", "k1") == 1000.0
+
+
+def test_a_client_that_ended_for_one_person_has_not_for_another(world: World) -> None:
+    """One sign-out must not make another person's open question out of date."""
+    world.grants.end_kernel("client:app:x", "user:ann")
+    assert world.grants.ended_at("user:ann", "client:app:x") == 1000.0
+    assert world.grants.ended_at("user:ben", "client:app:x") == 0.0
 
 
 def test_a_grant_is_found_by_its_person_only(world: World) -> None:

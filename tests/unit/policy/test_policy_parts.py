@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jupyter_valet.broker.egress import Request
 from jupyter_valet.broker.egress.origin import Origin
@@ -41,8 +42,8 @@ def test_a_digest_is_of_one_request_of_one_kernel(vault: Vault, tmp_path: Path) 
     headers = {"x-two": "2", "x-one": "1"}
     assert digests.of(JANE, "c1", "tool", replace(SENT, headers=headers)) == same
     others = {
-        digests.of(replace(JANE, kernel_id="k2"), "c1", "tool", SENT),
-        digests.of(replace(JANE, principal="joe"), "c1", "tool", SENT),
+        digests.of(dataclasses.replace(JANE, kernel_id="k2"), "c1", "tool", SENT),
+        digests.of(dataclasses.replace(JANE, principal="joe"), "c1", "tool", SENT),
         digests.of(JANE, "c2", "tool", SENT),
         digests.of(JANE, "c1", "other", SENT),
         digests.of(JANE, "c1", "tool", replace(SENT, method="PUT")),
@@ -75,31 +76,49 @@ def test_an_hour_slides() -> None:
     assert rates.within_hour("g") == 0
 
 
+k1, k2 = ("jane", "k1"), ("jane", "k2")
+
+
 def test_an_approval_is_used_once_and_in_time() -> None:
     clock = Clock()
     approvals = Approvals(clock)
-    approvals.allow_once("k1", "d", 1600)
-    assert not approvals.take("k2", "d")
-    assert approvals.take("k1", "d")
-    assert not approvals.take("k1", "d")
-    approvals.allow_once("k1", "d", 1600)
+    approvals.allow_once(k1, "d", 1600)
+    assert not approvals.take(k2, "d")
+    assert approvals.take(k1, "d")
+    assert not approvals.take(k1, "d")
+    approvals.allow_once(k1, "d", 1600)
     clock.now = 1600
-    assert not approvals.take("k1", "d")
+    assert not approvals.take(k1, "d")
 
 
 def test_approvals_end_with_kernel_and_connection() -> None:
     approvals = Approvals(Clock())
-    approvals.allow_once("k1", "d", 1600)
-    approvals.allow_run("k1", "tool", "c1")
-    approvals.allow_run("k2", "tool", "c1")
-    approvals.allow_run("k2", "tool", "c2")
+    approvals.allow_once(k1, "d", 1600)
+    approvals.allow_run(k1, "tool", "c1")
+    approvals.allow_run(k2, "tool", "c1")
+    approvals.allow_run(k2, "tool", "c2")
     approvals.end_kernel("k1")
-    assert not approvals.take("k1", "d")
-    assert not approvals.has_run("k1", "tool", "c1")
-    assert approvals.has_run("k2", "tool", "c1")
+    assert not approvals.take(k1, "d")
+    assert not approvals.has_run(k1, "tool", "c1")
+    assert approvals.has_run(k2, "tool", "c1")
     approvals.end_connection("c1")
-    assert not approvals.has_run("k2", "tool", "c1")
-    assert approvals.has_run("k2", "tool", "c2")
+    assert not approvals.has_run(k2, "tool", "c1")
+    assert approvals.has_run(k2, "tool", "c2")
+
+
+def test_what_one_person_ends_of_a_program_is_nobody_else_s() -> None:
+    """An app that several people of a server signed in is one client id for all of them."""
+    approvals = Approvals(Clock())
+    ann, ben = ("user:ann", "client:app:x"), ("user:ben", "client:app:x")
+    for who in (ann, ben):
+        approvals.allow_once(who, "d", 1600)
+        approvals.allow_run(who, "tool", "c1")
+    approvals.end_kernel("client:app:x", "user:ann")
+    assert not approvals.take(ann, "d")
+    assert not approvals.has_run(ann, "tool", "c1")
+    assert approvals.take(ben, "d")
+    assert approvals.has_run(ben, "tool", "c1")
+    assert not approvals.take(ann, "d")
 
 
 def test_levels_are_in_order() -> None:

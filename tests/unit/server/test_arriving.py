@@ -10,7 +10,7 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from jupyter_valet.server.mcp.arriving import (
-    Malformed,
+    Refused,
     announced,
     forget_cookies,
     is_of_issuer,
@@ -51,12 +51,12 @@ def test_tokens_of_ours_are_none_of_jupyter_s(token: str) -> None:
 @pytest.mark.parametrize("uri", ["/x?token=a", "/x?a=b&ACCESS_TOKEN=", "/x?authorization=b"])
 def test_a_token_in_the_url_is_malformed(uri: str) -> None:
     """RS-11."""
-    with pytest.raises(Malformed):
+    with pytest.raises(Refused):
         shown(request(uri, ("Authorization", "Bearer jva_x")))
 
 
 def test_two_headers_are_malformed() -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Refused):
         shown(request("/x", ("Authorization", "Bearer a"), ("Authorization", "Bearer b")))
 
 

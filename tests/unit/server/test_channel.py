@@ -15,7 +15,7 @@ from jupyter_valet.wire.errors import ValetError
 
 def exchange(events: list[Any] | None = None) -> Exchange:
     seen = [] if events is None else events
-    return Exchange(lambda name, params: seen.append((name, params)))
+    return Exchange(lambda name, params: seen.append((name, params)), seen.append)
 
 
 def test_answers_find_who_asked_in_any_order() -> None:
@@ -49,6 +49,17 @@ def test_an_event_is_not_an_answer() -> None:
     channel = exchange(events)
     channel.receive(b'{"event": "audit", "params": {"schema_id": "x"}}')
     assert events == [("audit", {"schema_id": "x"})]
+
+
+def test_a_question_of_the_broker_s_is_no_answer_to_ours() -> None:
+    """Both number what they ask from one on."""
+    asked: list[Any] = []
+    channel = exchange(asked)
+    _, answer = channel.ask("status", {})
+    question = {"id": 1, "method": "peer.holds", "params": {}}
+    channel.receive(json.dumps(question).encode())
+    assert asked == [question]
+    assert not answer.done()
 
 
 @pytest.mark.parametrize(
@@ -101,12 +112,39 @@ def test_the_end_is_announced_before_anybody_is_told_that_no_answer_comes() -> N
         told.append(answer.done())
         over.set()
 
-    channel = Channel(
-        os.fdopen(reader, "rb"), os.fdopen(writer, "wb"), on_event=print, on_end=on_end
-    )
+    ends = os.fdopen(reader, "rb"), os.fdopen(writer, "wb")
+    channel = Channel(*ends, on_event=print, on_ask=_never, on_end=on_end)
     _, answer = channel._exchange.ask("status", {})
     os.close(from_broker)
     assert over.wait(5)
     assert isinstance(answer.exception(5), ValetError)
     assert told == [False]
     os.close(to_broker)
+
+
+def _never(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    raise AssertionError(method)
+
+
+def test_what_the_broker_asks_is_answered_whatever_the_event_loop_does() -> None:
+    """There is none here at all. What goes wrong is an answer, too, and says nothing."""
+
+    def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        if method == "peer.holds":
+            return {"holds": 3 // params["inode"] == 1}
+        raise ValetError("bad_request", what="no")
+
+    (reader, from_broker), (to_broker, writer) = os.pipe(), os.pipe()
+    ended = threading.Event()
+    ends = os.fdopen(reader, "rb"), os.fdopen(writer, "wb")
+    Channel(*ends, on_event=print, on_ask=answer, on_end=ended.set)
+    with os.fdopen(from_broker, "wb") as broker, os.fdopen(to_broker, "rb") as heard:
+        asked = [("peer.holds", 3), ("peer.holds", 0), ("other", 1)]
+        for number, (method, inode) in enumerate(asked):
+            line = {"id": number, "method": method, "params": {"inode": inode}}
+            broker.write(json.dumps(line).encode() + b"\n")
+        broker.flush()
+        said = {line["id"]: line for line in (json.loads(heard.readline()) for _ in asked)}
+    assert said[0]["result"] == {"holds": True}
+    assert [said[n]["error"]["code"] for n in (1, 2)] == ["internal", "bad_request"]
+    assert ended.wait(5)

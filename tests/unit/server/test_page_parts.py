@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,37 @@ def test_no_template_holds_a_script_or_switches_escaping_off() -> None:
     for template in TEMPLATES.glob("*.html"):
         source = template.read_text(encoding="utf-8")
         assert not re.search(r"<script|\son\w+=|javascript:|\|\s*safe|autoescape|style=", source)
+
+
+def code_page(**more: Any) -> str:
+    known = {
+        "step": "code",
+        "state": "at_provider",
+        "expires_at": 0,
+        "redirect_uri": "",
+        "reason": "",
+        "notebook": "a.ipynb",
+        "user_code": "WDJB-MJHT",
+        "verification_uri": "https://known.example/device",
+        "verification_host": "known.example",
+        "provider_host": "id.evil.example",
+        "provider_title": "GitHub",
+        **dict.fromkeys(("transaction", "nonce", "provider"), "x"),
+    }
+    facts = PageFacts.from_json({**known, **more})
+    page = render("code.html", facts=facts, here="/", origin="http://x/", base="/")
+    return " ".join(page.split())
+
+
+def test_the_page_of_a_code_names_the_hosts_and_never_what_a_provider_calls_itself() -> None:
+    """RFC 8628 §5.4: where it is typed, whose it is, and who says that there is such a provider."""
+    text = code_page(
+        code_is_elsewhere=True, named_by="a document of a notebook, https://evil\u202e"
+    )
+    assert "<h1>Type this code at known.example</h1>" in text
+    assert "The code is of <strong>id.evil.example</strong>, which sends you to" in text
+    assert "<dt>Named by</dt><dd><bdi>a document of a notebook, https://evil\ufffd</bdi>" in text
+    assert "settings know nothing of <bdi>id.evil.example</bdi>" in text
+    usual = code_page()
+    assert "which sends you to" not in usual
+    assert "Named by" not in usual

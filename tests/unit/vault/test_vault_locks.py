@@ -56,7 +56,7 @@ async def test_two_connections_share_the_lock(vault: Vault, open_again) -> None:
 
 
 async def test_locks_of_other_names_do_not_wait(vault: Vault) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with vault.lock("a"), vault.lock("b"):
             pass
 
@@ -68,7 +68,7 @@ async def test_the_loop_runs_while_a_lock_is_waited_for(vault: Vault, open_again
             async with other.lock("a"):
                 raise AssertionError("held twice")
     assert waiting.cancelled_caught
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with other.lock("a"):
             pass
 
@@ -77,7 +77,7 @@ async def test_a_lock_is_released_when_its_task_fails(vault: Vault) -> None:
     with pytest.raises(KeyError):
         async with vault.lock("a"):
             raise KeyError
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with vault.lock("a"):
             pass
 

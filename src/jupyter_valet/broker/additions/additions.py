@@ -264,6 +264,8 @@ class Additions:
 
     def _ready(self, added: Added, compiled: Compiled, profile: Profile) -> _Held:
         reachable = providers.only_reachable(compiled, profile)
+        if added.settings and added.subject is not None:
+            profile = replace(profile, named_by=added.words)
         if self._profiles.setdefault(profile.name, profile) != profile:
             raise ValetError("name_taken", name=profile.name, other="another provider")
         if added.settings and added.subject is not None:

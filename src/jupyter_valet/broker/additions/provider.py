@@ -126,7 +126,7 @@ def made(settings: Mapping[str, Any], principal: str = "") -> Profile:
             configured=True,
         )
     profile = configured(name, {"title": title, "loopback": loopback, **settings})
-    return replace(profile, principal=principal)
+    return replace(profile, principal=principal, answers_for_itself=bool(principal))
 
 
 def only_reachable(compiled: Compiled, profile: Profile) -> Compiled:

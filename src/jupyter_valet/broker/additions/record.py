@@ -43,6 +43,12 @@ class Added:
         return hashlib.sha256(json.dumps([self.name, *who]).encode()).hexdigest()[:32]
 
     @property
+    def words(self) -> str:
+        """What it is, for people; where it is from is the notebook's own word."""
+        place = f", {self.source}" if "://" in self.source else ""
+        return f"a document that a notebook added{place}"
+
+    @property
     def mark(self) -> str:
         """What tells its tools from those of another document; none is needed for everybody's.
 

@@ -52,6 +52,15 @@ def _read(kind: type[R], body: bytes) -> R:
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise ValetError("bad_request", what="the body adds nothing") from None
     for name, value in asked.to_json().items():
-        if type(value) is not (dict if name == "overrides" else str):
+        if type(value) is not (dict if name == "overrides" else str) or not _is_text(value):
             raise ValetError("bad_request", what="the body adds nothing")
     return asked
+
+
+def _is_text(value: str | dict[str, Any]) -> bool:
+    """Tell whether it can be written down: JSON may hold half a character, and UTF-8 none."""
+    try:
+        (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True

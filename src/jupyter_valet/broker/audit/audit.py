@@ -38,6 +38,8 @@ class Audit:
         self._turn = threading.Lock()
         self._fd = -1
         self._whole_until = -1  # the size of the file after a line of ours, unless another wrote
+        self.sound = True
+        """Whether what was to be written last is in the file."""
         with self._turn:
             self._begin(STARTED)
 
@@ -70,10 +72,15 @@ class Audit:
         }
         event = checked(action, principal, outcome, fields, facts)
         with self._turn:
-            size = self._size()
-            if isinstance(size, str):
-                size = self._begin(size)
-            self._write(event, size)
+            self.sound = False
+            try:
+                size = self._size()
+                if isinstance(size, str):
+                    size = self._begin(size)
+                self._write(event, size)
+            except OSError as error:
+                raise _unwritable(error.strerror) from None
+            self.sound = True
         self._on_event(CONNECTION, event)
 
     def close(self) -> None:
@@ -122,10 +129,7 @@ class Audit:
         # A full disk may have left a piece of a line, ours or another writer's.
         whole = size == self._whole_until or self._tail(1) in (b"", b"\n")
         data = line if whole else b"\n" + line
-        try:
-            written = os.write(self._fd, data)
-        except OSError as error:
-            raise _unwritable(error.strerror) from None
+        written = os.write(self._fd, data)
         self._end += written
         if written != len(data):
             raise _unwritable("the disk is full")

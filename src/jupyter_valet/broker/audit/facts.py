@@ -65,6 +65,13 @@ def plain(text: str) -> str:
     return shown[:LONGEST]
 
 
+def _plain_all(texts: dict[str, str]) -> dict[str, str]:
+    """Return what `plain` makes of each; most are plain already."""
+    if max(map(len, texts.values())) <= LONGEST and "".join(texts.values()).isprintable():
+        return texts
+    return {name: plain(text) for name, text in texts.items()}
+
+
 def checked(
     action: str, principal: str, outcome: str, fields: dict[str, str], facts: dict[str, Fact]
 ) -> dict[str, Fact]:
@@ -75,9 +82,9 @@ def checked(
     """
     if action not in ACTIONS:
         raise ValueError(f"no action of the audit: {action}")
-    event: dict[str, Fact] = {"action": action}
-    event.update(principal=plain(principal), outcome=plain(outcome))
-    event.update({name: plain(text) for name, text in fields.items() if text})
+    said = {name: text for name, text in fields.items() if text}
+    texts = _plain_all({"principal": principal, "outcome": outcome, **said})
+    event: dict[str, Fact] = {"action": action, **texts}
     for name, fact in facts.items():
         if name not in FACTS:
             raise ValueError(f"no fact of the audit: {name}")

@@ -36,7 +36,7 @@ class AccessTokens:
         scopes, until = family.opened_by(arrival.token, self._clock())
         if not scopes:
             raise Refused
-        self._families.used(family)
-        return Proven(
-            family.principal, Client(subject(family.client_id), family.title, scopes, until)
-        )
+        if not self._families.used(family, arrival.token):
+            return await self.prove(arrival)
+        client = Client(subject(family.client_id), family.title, scopes, until)
+        return Proven(family.principal, client, family.made_at)

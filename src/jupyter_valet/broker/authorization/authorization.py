@@ -109,8 +109,7 @@ class Authorization:
         scopes = boxes.ticked(params["choices"], asked.scopes)
         until = boxes.until(params["choices"], self._clock())
         self._questions.take(params["nonce"])
-        if asked.program.document:
-            self._books.registry.put(asked.program)
+        self._books.registry.put(asked.program)  # from now on it is kept
         self._record("client_app.allowed", asked, scopes=" ".join(scopes))
         return {"location": self._answer(asked, asked.principal, scopes, until)}
 

@@ -80,7 +80,6 @@ class RegistrationEndpoint(ClientRegistrationEndpoint):  # type: ignore[misc]
 
     def authenticate_token(self, _request: Any) -> str:
         """Let everybody register, as programs that see this server for the first time must."""
-        self.server.registry.count()
         return "anybody"
 
     def get_server_metadata(self) -> dict[str, Any]:
@@ -95,7 +94,7 @@ class RegistrationEndpoint(ClientRegistrationEndpoint):  # type: ignore[misc]
         }
 
     def save_client(self, info: dict[str, Any], metadata: dict[str, Any], _request: Any) -> Any:
-        """Know the program."""
+        """Know the program, by the id that `info` has or by another one."""
         registration = Registration(
             client_id=info["client_id"],
             name=checked_name(metadata.get("client_name"), UNNAMED),
@@ -103,8 +102,11 @@ class RegistrationEndpoint(ClientRegistrationEndpoint):  # type: ignore[misc]
             application_type=metadata.get("application_type", ""),
             made_at=self.server.clock(),
         )
-        self.server.registry.put(registration)
-        return registration
+        return self.server.registry.register(registration)
+
+    def generate_client_registration_info(self, client: Any, _request: Any) -> dict[str, Any]:
+        """Return the id that the program is known by."""
+        return {"client_id": client.client_id}
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]

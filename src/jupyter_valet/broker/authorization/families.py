@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -86,12 +85,20 @@ class Families:
         """Forget a family: nothing of it is good any more."""
         self._vault.delete(KIND, family.id)
 
-    def used(self, family: Family) -> None:
-        """Note that an access token was used; whoever changes the family now has noted it, too."""
-        now = self._clock()
-        if now - family.used_at > USED_SECONDS:
-            with contextlib.suppress(Conflict):
-                self.save(replace(family, used_at=now))
+    def used(self, family: Family, token: str) -> bool:
+        """Note that an access token was used; False when it may not be good any more.
+
+        Whoever changes the family at the same time has noted the use, too; but not the first one,
+        which ends the time in which its program may come again for other tokens.
+        """
+        now, first = self._clock(), family.is_first_use(token)
+        if not first and now - family.used_at <= USED_SECONDS:
+            return True
+        try:
+            self.save(replace(family, used_at=now, unused="" if first else family.unused))
+        except Conflict:
+            return not first
+        return True
 
     def _all(self) -> list[Family]:
         now = self._clock()

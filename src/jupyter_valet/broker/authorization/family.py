@@ -21,6 +21,10 @@ REFRESH_SECONDS = 30 * 86_400.0
 LONGEST_SECONDS = 90 * 86_400.0
 """How long it stays signed in, at most, however often it comes."""
 
+AGAIN_SECONDS = 60.0
+"""How long a program may come again with a refresh token whose answer it did not get: longer than
+clients wait for an answer."""
+
 _MOST_ACCESS = 8
 """Access tokens of one family that are good at once: the newest."""
 
@@ -49,6 +53,12 @@ class Family:
     access: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What is known of each access token, by its digest."""
     used_at: float = 0.0
+    spent: str = ""
+    """Digest of the refresh token that the one that is good now came for."""
+    spent_at: float = 0.0
+    """When it was first shown."""
+    unused: str = ""
+    """Digest of the access token that came with the refresh token, until somebody uses it."""
     revision: int = field(default=0, compare=False)
     """The vault's; 0 before it is stored."""
 
@@ -73,6 +83,18 @@ class Family:
         """Tell whether this is the refresh token that is good now."""
         return hmac.compare_digest(self.refresh, digest(token))
 
+    def may_come_again(self, token: str, now: float) -> bool:
+        """Tell whether `token` is the one before, and nobody has used what came for it.
+
+        Then its program may not have got the answer: for a minute it gets another one.
+        """
+        unused = bool(self.unused) and now < self.spent_at + AGAIN_SECONDS
+        return unused and hmac.compare_digest(self.spent, digest(token))
+
+    def is_first_use(self, token: str) -> bool:
+        """Tell whether `token` is the access token that nobody has used yet."""
+        return hmac.compare_digest(self.unused, digest(token))
+
     def opened_by(self, token: str, now: float) -> tuple[frozenset[str], float]:
         """Return the scopes of an access token, and its end; none when it is not good."""
         entry = self.access.get(digest(token))
@@ -94,6 +116,23 @@ class Family:
             refresh=digest(refresh),
             refresh_until=min(now + REFRESH_SECONDS, self.until),
             used_at=now,
+        )
+
+    def refreshed(self, token: str, access: str, refresh: str, scope: str, now: float) -> Family:
+        """Return the family with new tokens for the refresh token `token`.
+
+        Those that went out for the same one before are good no more: who has them has not used
+        them, and shows with the first try that two have the older one (RFC 9700 §4.14.2).
+        """
+        family, since = self, now
+        if not self.is_refresh(token):
+            good = {key: one for key, one in self.access.items() if key != self.unused}
+            family, since = replace(self, access=good), self.spent_at
+        return replace(
+            family.issued(access, refresh, scope, now),
+            spent=digest(token),
+            spent_at=since,
+            unused=digest(access),
         )
 
     # What Authlib asks -----------------------------------------------------------------------

@@ -6,6 +6,8 @@ another process, so a code or a refresh token is used once, whoever comes with i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
@@ -25,6 +27,9 @@ from .rfc8707 import InvalidTargetError
 if TYPE_CHECKING:
     from .server import Server
 
+Step = Callable[[str, str, str, float], Family]
+"""Makes the family with an access and a refresh token, of a scope, as of a time."""
+
 
 class _Issuing:
     """What both grants share: tokens of a family, for the endpoint that the family is for."""
@@ -39,14 +44,13 @@ class _Issuing:
         if family.resource != self.server.resource or resource not in (None, family.resource):
             raise InvalidTargetError
 
-    def _issue(self, family: Family, scope: str, handle: str) -> dict[str, Any]:
+    def _issue(self, family: Family, scope: str, handle: str, step: Step) -> dict[str, Any]:
         """Return new tokens, once they are stored."""
         access = tokens.new(ACCESS_PREFIX, family.id)
         refresh = tokens.new(REFRESH_PREFIX, handle)
         now = self.server.clock()
-        step = family.issued(access, refresh, scope, now)
         try:
-            self.server.families.save(step)
+            self.server.families.save(step(access, refresh, scope, now))
         except Conflict:  # somebody was quicker with the same code or token: one of both stole it
             self.server.replayed(family)
             raise InvalidGrantError from None
@@ -118,7 +122,7 @@ class CodeGrant(_Issuing, grants.AuthorizationCodeGrant):  # type: ignore[misc]
         """Return the first tokens."""
         family = self.request.authorization_code
         handle = tokens.key(CODE_PREFIX, self.request.form["code"])
-        return self._issue(family, scope, handle)
+        return self._issue(family, scope, handle, family.issued)
 
     def delete_authorization_code(self, _family: Family) -> None:
         """Do nothing: the family remembers its code, so that a replay is seen."""
@@ -130,14 +134,18 @@ class RefreshGrant(_Issuing, grants.RefreshTokenGrant):  # type: ignore[misc]
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> Family | None:
-        """Return the family of a refresh token; one that was used already ends it."""
+        """Return the family of a refresh token; one that was used already ends it.
+
+        Unless its answer may have been lost on the way: nothing that came for it was used yet.
+        """
         family = self.server.families.led_to(REFRESH_PREFIX, refresh_token)
         if family is None or not family.check_client(self.request.client):
             return None
-        if not family.is_refresh(refresh_token):
+        now = self.server.clock()
+        if not (family.is_refresh(refresh_token) or family.may_come_again(refresh_token, now)):
             self.server.replayed(family)
             return None
-        return family if self.server.clock() < family.refresh_until else None
+        return family if now < family.refresh_until else None
 
     def validate_token_request(self) -> None:
         """Check the token, the scope that is asked for, and the resource."""
@@ -153,8 +161,9 @@ class RefreshGrant(_Issuing, grants.RefreshTokenGrant):  # type: ignore[misc]
     def generate_token(self, scope: str = "", **_: Any) -> dict[str, Any]:
         """Return new tokens; the refresh token keeps all that was ticked (RFC 6749 §6)."""
         family = self.request.refresh_token
-        handle = tokens.key(REFRESH_PREFIX, self.request.form["refresh_token"])
-        return self._issue(family, scope, handle)
+        token = self.request.form["refresh_token"]
+        handle = tokens.key(REFRESH_PREFIX, token)
+        return self._issue(family, scope, handle, partial(family.refreshed, token))
 
     def revoke_old_credential(self, _family: Family) -> None:
         """Do nothing: the new one has taken its place."""

@@ -11,6 +11,7 @@ from ..secret import Secret
 from ..vault import Vault
 from .families import Families
 from .registration import Registration, record_id
+from .unkept import SECONDS, Unkept
 
 KIND = "client_app"
 
@@ -22,9 +23,9 @@ MOST_SEEN = 64
 """Documents in memory of programs that nobody has let in yet."""
 
 PER_MINUTE = 20
-"""Registrations that are taken, of all who come."""
+"""Registrations that are kept, of all who come."""
 
-UNTOUCHED_SECONDS = 900.0
+UNTOUCHED_SECONDS = SECONDS
 """How long a program has to sign in before it may be forgotten for another."""
 
 _NOTHING = Secret("")
@@ -39,15 +40,16 @@ class Registry:
         self._vault = vault
         self._families = families
         self._clock = clock
+        self._unkept = Unkept(vault, clock=clock)
         self._recent: deque[float] = deque()
         self._seen: OrderedDict[str, Registration] = OrderedDict()
 
     def get(self, client_id: str) -> Registration | None:
-        """Return a program that is known, or was seen lately."""
+        """Return a program that is known, or was seen lately, or whose id says what it is."""
         if client_id in self._seen:
             return self._seen[client_id]
         record = self._vault.get(KIND, record_id(client_id))
-        return None if record is None else Registration.from_meta(record.meta)
+        return Registration.from_meta(record.meta) if record else self._unkept.read(client_id)
 
     def see(self, registration: Registration) -> None:
         """Remember what a document says now; merely to look at its page costs the vault nothing."""
@@ -63,14 +65,28 @@ class Registry:
             self._make_room()
         self._vault.put(KIND, id, registration.to_meta(), _NOTHING)
 
-    def count(self) -> None:
-        """Count a registration by a stranger. Raises `ValetError` ("too_many_programs")."""
+    def register(self, registration: Registration) -> Registration:
+        """Know a program that registers itself; when too many come, by an id that holds it all.
+
+        So that strangers, whose address says nothing behind a proxy, keep nobody out. Raises
+        `ValetError` ("too_many_programs") for one that is too large for that.
+        """
+        if self._is_one_too_many():
+            return self._unkept.sealed(registration)
+        try:
+            self.put(registration)
+        except ValetError:
+            return self._unkept.sealed(registration)
+        return registration
+
+    def _is_one_too_many(self) -> bool:
         now = self._clock()
         while self._recent and self._recent[0] <= now - 60:
             self._recent.popleft()
         if len(self._recent) >= PER_MINUTE:
-            raise ValetError("too_many_programs")
+            return True
         self._recent.append(now)
+        return False
 
     def _make_room(self) -> None:
         """Forget the oldest program that nobody is signed in with."""

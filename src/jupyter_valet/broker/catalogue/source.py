@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from ...wire.errors import ValetError
 from ..kernels import Caller
@@ -18,12 +19,11 @@ class UnknownTool(LookupError):
     """There is no tool of that name for this caller."""
 
 
-async def _silent(done: float, total: float | None, message: str) -> None:
+async def silent(done: float, total: float | None, message: str) -> None:
     """Nobody wants to know."""
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """In which form a caller would like the data; it never decides what is sent or asked.
 
     `whole` is for a person's code, which takes everything; a model is given less. `fields` is a
@@ -34,19 +34,17 @@ class Wish:
     fields: str = ""
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call of a tool, its arguments checked. Cancelling the task cancels the call."""
 
     caller: Caller
     tool: Tool
     arguments: Mapping[str, Any]
     wish: Wish = Wish()
-    progress: Progress = field(default=_silent, compare=False)
+    progress: Progress = silent
 
 
-@dataclass(frozen=True)
-class ToolOutcome:
+class ToolOutcome(Struct, frozen=True):
     """What a call came to: `data` is JSON or text, `error` says that the tool did not succeed.
 
     `content`, when there is any, is what MCP's content blocks are made of instead of `data`: plain

@@ -6,6 +6,7 @@ and nothing of it is ever sent to one.
 
 from __future__ import annotations
 
+from .admission import Admissions
 from .authenticator import Authenticator, Proven, Refused, Unreachable
 from .clients import Clients
 from .door import Door
@@ -15,6 +16,7 @@ from .keys import ClientKeys
 from .under_way import UnderWay, Visit
 
 __all__ = [
+    "Admissions",
     "Authenticator",
     "ClientKeys",
     "Clients",

@@ -15,6 +15,8 @@ class Proven:
 
     principal: str
     client: Client
+    since: float = 0.0
+    """When its person let it in, in seconds since the epoch; 0: somebody vouches for them now."""
 
 
 class Refused(Exception):

@@ -13,12 +13,20 @@ from .scopes import INITIAL
 
 
 class Clients:
-    """All kinds of credentials. Deny by default: what no kind knows is refused (RS-06, BP-08)."""
+    """All kinds of credentials. Deny by default: what no kind knows is refused (RS-06, BP-08).
+
+    `lasts` tells whether what a person let in at a time is good still (`Admissions`).
+    """
 
     def __init__(
-        self, authenticators: Sequence[Authenticator], *, clock: Callable[[], float] = time.time
+        self,
+        authenticators: Sequence[Authenticator],
+        lasts: Callable[[str, float], bool],
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticators = authenticators
+        self._lasts = lasts
         self._clock = clock
 
     async def caller(self, arrival: Arrival) -> Caller | Refusal:
@@ -36,8 +44,13 @@ class Clients:
         return Refusal.of_bad_token(arrival.metadata, INITIAL)
 
     def _caller(self, arrival: Arrival, proven: Proven) -> Caller:
-        """Return the client as a caller. Raises `Refused` when its time is over (RS-04)."""
+        """Return the client as a caller.
+
+        Raises `Refused` when its time is over (RS-04), or its person has not come for long.
+        """
         client = proven.client
         if not proven.principal or (client.expires_at and client.expires_at <= self._clock()):
+            raise Refused
+        if proven.since and not self._lasts(proven.principal, proven.since):
             raise Refused
         return Caller(proven.principal, client.id, "", arrival.origin, client=client)

@@ -19,17 +19,25 @@ class Door:
     def __init__(self, digest: str) -> None:
         self._digest = digest
 
-    def arrival(self, scope: Mapping[str, Any]) -> Arrival:
-        """Return what the server says of the request that it forwards.
+    def open(self, scope: Mapping[str, Any]) -> tuple[Arrival, dict[str, Any]]:
+        """Return what the server says of the request that it forwards, and the request's scope.
 
+        In it is neither the secret nor what came with it: nothing behind the door needs them.
         Raises `ValetError` ("capability_refused") for anybody else's request.
         """
-        shown = [v for n, v in scope["headers"] if n.lower() == _AUTHORIZATION]
-        told = [v for n, v in scope["headers"] if n.lower() == _ARRIVAL]
+        shown, told, headers = [], [], []
+        for header in scope["headers"]:
+            name = header[0].lower()
+            if name == _AUTHORIZATION:
+                shown.append(header[1])
+            elif name == _ARRIVAL:
+                told.append(header[1])
+            else:
+                headers.append(header)
         if len(shown) != 1 or len(told) != 1 or not self._opens(shown[0].decode("latin-1")):
             raise ValetError("capability_refused")
         try:
-            return Arrival.decode(told[0].decode("latin-1"))
+            return Arrival.decode(told[0].decode("latin-1")), {**scope, "headers": headers}
         except ValueError:
             raise ValetError("capability_refused") from None
 
@@ -38,9 +46,3 @@ class Door:
         return bool(self._digest) and (
             secret.startswith(DOOR_PREFIX) and hmac.compare_digest(digest(secret), self._digest)
         )
-
-
-def without_door(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the scope without the secret and what came with it: nothing behind needs them."""
-    headers = [h for h in scope["headers"] if h[0].lower() not in (_AUTHORIZATION, _ARRIVAL)]
-    return {**scope, "headers": headers}

@@ -6,6 +6,8 @@ does with an account is for the person's grants to say, as for any client.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...wire.clients import Arrival
 from ..client import PREFIX, Client
 from .authenticator import Proven
@@ -14,9 +16,14 @@ from .scopes import READ, WRITE
 ID = f"{PREFIX}jupyter"
 NAME = "Programs with a Jupyter token"
 
+_CLIENT = Client(ID, NAME, frozenset({READ, WRITE}))
+
 
 class JupyterTokens:
     """Believes the server, which has looked at the token, the person and its authorizer."""
+
+    def __init__(self, seen: Callable[[str], None]) -> None:
+        self._seen = seen
 
     def knows(self, arrival: Arrival) -> bool:
         """Tell whether the server has found a person."""
@@ -24,4 +31,5 @@ class JupyterTokens:
 
     async def prove(self, arrival: Arrival) -> Proven:
         """Return that person's client; there is one for all holders of their Jupyter tokens."""
-        return Proven(arrival.principal, Client(ID, NAME, frozenset({READ, WRITE})))
+        self._seen(arrival.principal)
+        return Proven(arrival.principal, _CLIENT)

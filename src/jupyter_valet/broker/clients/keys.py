@@ -62,7 +62,7 @@ class ClientKeys:
                     self._vault.put(KIND, record.id, used, _NOTHING, expect=record.revision)
         except Conflict:  # used elsewhere, or revoked: this must not bring it back
             return await self.prove(arrival)
-        return Proven(key.principal, key.client)
+        return Proven(key.principal, key.client, key.created_at)
 
     # For people ------------------------------------------------------------------------------
 

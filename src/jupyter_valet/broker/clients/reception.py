@@ -8,6 +8,7 @@ from typing import Any
 
 from ...wire.errors import ValetError
 from ..calls import Calls
+from ..http import WHOLE
 from ..kernels import Caller
 from ..mcp import Endpoint
 from ..mcp.arrived import Arrived
@@ -15,7 +16,7 @@ from ..refusal import Refusal, refuse
 from ..search.tools import CALL
 from . import scopes
 from .clients import Clients
-from .door import Door, without_door
+from .door import Door
 from .under_way import UnderWay, Visit
 
 Message = MutableMapping[str, Any]
@@ -40,31 +41,30 @@ class Reception:
 
         Raises `ValetError` ("capability_refused") when it was not the server that forwarded it.
         """
-        arrival = self._door.arrival(scope)
+        arrival, behind = self._door.open(scope)
+        # Before the client is judged, so that nothing is awaited between that and the watch.
+        arrived = await Arrived.of(receive, behind.pop(WHOLE, None))
         caller = await self._clients.caller(arrival)
         if isinstance(caller, Refusal):
             await refuse(send, caller)
             return
-        visit = Visit(arrival, caller, receive, send)
+        if wanted := self._beyond(caller, arrived.body):
+            # Before anything is answered: inside a stream the status could not be seen (RS-08).
+            await refuse(send, Refusal.of_scope(arrival.metadata, wanted))
+            return
+        visit = Visit(arrival, caller, arrived.replay, send)
         self._under_way.begin(visit)
         try:
-            await self._serve(visit, scope)
+            await self._endpoint.serve(caller, behind, visit.receive, visit.send)
             await visit.close(Refusal.of_bad_token(arrival.metadata, scopes.INITIAL))
         finally:
             self._under_way.over(visit)
 
-    async def _serve(self, visit: Visit, scope: Message) -> None:
-        caller, metadata = visit.caller, visit.arrival.metadata
-        arrived = await Arrived.of(visit.receive)
-        if wanted := self._beyond(caller, arrived.body):
-            # Before anything is answered: inside a stream the status could not be seen (RS-08).
-            await refuse(visit.send, Refusal.of_scope(metadata, wanted))
-            return
-        await self._endpoint.serve(caller, without_door(scope), arrived.replay, visit.send)
-
     def _beyond(self, caller: Caller, body: bytes | None) -> str:
         """Return the scope that the call in `body` takes and the client does not hold."""
-        called = _called(body) if body else None
+        if not body or (caller.client is not None and scopes.WRITE in caller.client.scopes):
+            return ""  # there is nothing beyond
+        called = _called(body)
         if called is None:
             return ""
         name, arguments = called

@@ -6,6 +6,7 @@ whatever process, when the credential's time is over, and now and then besides.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -29,6 +30,10 @@ LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 30.0
 """After how long a client is judged anew in any case: what an issuer revoked shows in no vault."""
 
+BELIEVED_SECONDS = 3600.0
+"""How long the server's word for a Jupyter token holds: it was judged when the request came, and
+nobody tells when such a token is out."""
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -43,11 +48,11 @@ class Visit:
     def __init__(self, arrival: Arrival, caller: Caller, receive: Receive, send: Send) -> None:
         self.arrival = arrival
         self.caller = caller
-        self.judged_at = time.monotonic()
+        self.judged_at = self._began_at = time.monotonic()
         self._receive = receive
         self._send = send
         self._ended = self._started = self._finished = False
-        self._waiting: set[anyio.CancelScope] = set()
+        self._waiting: set[asyncio.Task[Any]] = set()
 
     @property
     def is_due(self) -> bool:
@@ -56,22 +61,34 @@ class Visit:
         over = bool(client and client.expires_at and client.expires_at <= time.time())
         return over or time.monotonic() - self.judged_at >= AGAIN_SECONDS
 
+    @property
+    def is_over(self) -> bool:
+        """Whether what let it in cannot be judged again, and was believed for long enough."""
+        told = bool(self.arrival.principal)
+        return told and time.monotonic() - self._began_at >= BELIEVED_SECONDS
+
     def end(self) -> None:
         """Let nothing more in or out."""
         self._ended = True
-        for scope in self._waiting:
-            scope.cancel()
+        while self._waiting:
+            self._waiting.pop().cancel()
 
     async def receive(self) -> Message:
         """Return the next message of the client; that it has gone, once it is ended."""
-        if not self._ended:
-            with anyio.CancelScope() as scope:
-                self._waiting.add(scope)
-                try:
-                    return await self._receive()
-                finally:
-                    self._waiting.discard(scope)
-        return dict(_GONE)
+        task = asyncio.current_task()
+        assert task is not None
+        if self._ended:
+            return dict(_GONE)
+        self._waiting.add(task)
+        try:
+            return await self._receive()
+        except asyncio.CancelledError:
+            # As in `asyncio.timeout`: only what `end` has cancelled, and nobody else, ends here.
+            if task in self._waiting or task.uncancel() > 0:
+                raise
+            return dict(_GONE)
+        finally:
+            self._waiting.discard(task)
 
     async def send(self, message: Message) -> None:
         """Pass a message on, unless it is ended."""
@@ -103,7 +120,8 @@ class UnderWay:
     def begin(self, visit: Visit) -> None:
         """Watch over a request."""
         self._visits.add(visit)
-        self._some.set()
+        if not self._some.is_set():
+            self._some.set()
 
     def over(self, visit: Visit) -> None:
         """Forget a request that has been served."""
@@ -140,7 +158,9 @@ class UnderWay:
             version = self._version_or(seen - 1)
             changed, self._anew = self._anew or version != seen, False
             for visit in self._visits:
-                if changed or visit.is_due:
+                if visit.is_over:
+                    visit.end()
+                elif changed or visit.is_due:
                     visit.judged_at = time.monotonic()
                     # Not one after another: an issuer may take its time to answer.
                     tasks.start_soon(self._judge_again, visit)

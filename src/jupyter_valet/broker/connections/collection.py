@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import structs
+
 from ...wire.errors import ValetError
 from ...wire.views import ConnectionView
 from ..oauth import Account, OAuthApp, OAuthClient, Profile, TokenSet
 from ..secret import Secret
-from ..vault import Conflict, Record, Vault
+from ..vault import Conflict, Record, Vault, VaultUnreachable, VaultUnsure, VaultUnwritable
 from . import suspension
 from .apps import Apps
-from .connection import ACTIVE, Connection, connection_id, from_record, new_meta, view
+from .connection import ACTIVE, Connection, connection_id, new_meta, view
 from .freshness import Freshness
 from .held import Held
 
@@ -49,6 +51,7 @@ class Connections:
             vault, self._held, oauth, profiles, self._apps, self._note, clock
         )
         self._used: dict[str, float] = {}
+        self._written: dict[str, float] = {}
         self.on_change: Callable[[], None] = lambda: None
 
     # Look-ups --------------------------------------------------------------------------------
@@ -61,8 +64,17 @@ class Connections:
         `seen` is a vault and what its `data_version` was just now; then it is not asked again.
         """
         profile = self._profiles.get(provider)
-        found = [c for c in self._all(principal, seen) if profile and c.made_under(profile)]
-        return sorted(found, key=lambda c: (c.last_used_at, c.created_at), reverse=True)
+        if profile is None:
+            return []
+        found = []
+        for record in self._held.all(seen):
+            if record.meta["principal"] == principal and record.meta["provider"] == profile.name:
+                connection = self._connection(record)
+                if connection.made_under(profile):
+                    found.append(connection)
+        if len(found) > 1:
+            found.sort(key=lambda c: (c.last_used_at, c.created_at), reverse=True)
+        return found
 
     def get(self, principal: str, id: str) -> Connection | None:
         """Return the connection with this id, if it is this person's."""
@@ -73,7 +85,8 @@ class Connections:
 
     def views(self, principal: str) -> list[ConnectionView]:
         """Return what may be told about the person's connections, those of lost profiles too."""
-        return [view(c, self._profiles.get(c.provider)) for c in self._all(principal)]
+        mine = (r for r in self._held.all() if r.meta["principal"] == principal)
+        return [view(c, self._profiles.get(c.provider)) for c in map(self._connection, mine)]
 
     def scopes_to_ask(
         self, principal: str, profile: Profile, scopes: Iterable[str], *, new_account: bool = False
@@ -159,11 +172,21 @@ class Connections:
         """
         now = self._clock()
         self._used[connection.id] = now
+        self._audit.record(
+            "connection.used",
+            principal=connection.principal,
+            provider=connection.provider,
+            connection=connection.id,
+            account=connection.account.label,
+            outcome=outcome,
+            **facts,
+        )
         record = self._held.last_read(connection.id)
         if record is None:
-            return
-        self._note("connection.used", record, outcome, **facts)
-        if now - record.meta["last_used_at"] > USED_SECONDS:
+            return  # it has ended meanwhile, and its credential was used all the same
+        last = max(record.meta["last_used_at"], self._written.get(record.id, 0.0))
+        if now - last > USED_SECONDS:
+            self._written[record.id] = now
             self._write_use(record)
 
     def reflected(self, connection: Connection) -> None:
@@ -185,6 +208,7 @@ class Connections:
         tokens = self._held.tokens(record)
         self._held.delete(id)
         self._used.pop(id, None)
+        self._written.pop(id, None)
         # First the deeds, then the notes: an audit that cannot be written must not save a token.
         confirmed = revoke and await self._revoke(connection, tokens)
         self._apps.forget(connection.provider, owner=principal)  # its secret is the credential
@@ -243,16 +267,16 @@ class Connections:
 
     # Records ---------------------------------------------------------------------------------
 
-    def _all(self, principal: str, seen: tuple[Vault, int] | None = None) -> list[Connection]:
-        mine = (r for r in self._held.all(seen) if r.meta["principal"] == principal)
-        return [self._connection(record) for record in mine]
-
     def _connection(self, record: Record) -> Connection:
-        return from_record(record, self._used.get(record.id, 0.0))
+        connection, used = self._held.connection(record), self._used.get(record.id, 0.0)
+        if used <= connection.last_used_at:
+            return connection
+        return structs.replace(connection, last_used_at=used)
 
     def _write_use(self, record: Record) -> None:
         meta = {**record.meta, "last_used_at": self._used[record.id]}
-        with contextlib.suppress(Conflict):  # somebody else wrote; the next use writes the time
+        # Somebody else wrote, or nothing can be written: no reason to fail what only reads.
+        with contextlib.suppress(Conflict, VaultUnwritable, VaultUnreachable, VaultUnsure):
             self._held.put(record.id, meta, self._held.tokens(record), expect=record.revision)
 
     def _note(self, action: str, record: Record, outcome: str = "ok", **facts: Any) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from ...wire.views import ConnectionView
 from ..egress.origin import Origin
@@ -21,8 +22,7 @@ SUSPENDED = "suspended"
 SETTINGS_CHANGED = "the provider's settings were changed"
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """One account of one person at one provider, without its credential; times in epoch seconds."""
 
     id: str
@@ -59,7 +59,8 @@ class NeedsLogin(Exception):
 
 def connection_id(principal: str, profile: Profile, account: Account) -> str:
     """Return the same id for the same account, so that a second sign-in finds the first (L26)."""
-    key = "\0".join((principal, profile.name, profile.issuer, account.id))
+    parts = (principal, profile.name, profile.issuer, account.id, profile.place)
+    key = "\0".join(parts if profile.place else parts[:-1])
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -80,8 +81,8 @@ def new_meta(principal: str, profile: Profile, account: Account, now: float) -> 
     }
 
 
-def from_record(record: Record, last_used_at: float = 0.0) -> Connection:
-    """Return the connection that `record` holds; `last_used_at` is what memory knows of it."""
+def from_record(record: Record) -> Connection:
+    """Return the connection that `record` holds."""
     meta = record.meta
     return Connection(
         id=record.id,
@@ -92,7 +93,7 @@ def from_record(record: Record, last_used_at: float = 0.0) -> Connection:
         scopes=frozenset(meta["scopes"]),
         origins=_origins(tuple(meta["origins"])),
         created_at=meta["created_at"],
-        last_used_at=max(meta["last_used_at"], last_used_at),
+        last_used_at=meta["last_used_at"],
         status=meta["status"],
         reason=meta["reason"],
         revision=record.revision,

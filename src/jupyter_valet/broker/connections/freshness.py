@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from msgspec import structs
+
 from ...wire.errors import ValetError
 from ..oauth import InvalidGrant, OAuthApp, OAuthClient, Profile, TokenSet
 from ..secret import Secret
@@ -176,6 +178,6 @@ class Freshness:
         meta = {**record.meta, "status": NEEDS_LOGIN, "reason": reason}
         with contextlib.suppress(Conflict):  # whoever wrote in between knows better
             record = self._held.put(record.id, meta, tokens, expect=record.revision)
-        connection = replace(from_record(record), status=NEEDS_LOGIN, reason=reason)
+        connection = structs.replace(from_record(record), status=NEEDS_LOGIN, reason=reason)
         self._note("connection.refused", record, "needs_login")
         return NeedsLogin(connection, reason)

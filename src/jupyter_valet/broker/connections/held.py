@@ -8,7 +8,7 @@ from typing import Any
 
 from ..oauth import TokenSet
 from ..vault import Record, Vault
-from .connection import KIND
+from .connection import KIND, Connection, from_record
 
 
 class Held:
@@ -23,6 +23,7 @@ class Held:
         self._version = -1
         self._records: dict[str, Record] = {}
         self._tokens: dict[str, tuple[int, TokenSet]] = {}
+        self._connections: dict[str, tuple[Record, Connection]] = {}
 
     def all(self, seen: tuple[Vault, int] | None = None) -> list[Record]:
         """Return every connection's record; `seen` is as in `Connections.find`."""
@@ -45,6 +46,13 @@ class Held:
             tokens = TokenSet.from_secret(record.payload)
             self._tokens[record.id] = (record.revision, tokens)
         return tokens
+
+    def connection(self, record: Record) -> Connection:
+        """Return the connection in `record`, made of it once."""
+        known = self._connections.get(record.id)
+        if known is None or known[0] is not record:
+            known = self._connections[record.id] = (record, from_record(record))
+        return known[1]
 
     def put(self, id: str, meta: Mapping[str, Any], tokens: TokenSet, *, expect: int) -> Record:
         """Write a connection, durable when this returns. Raises `Conflict`; then read again."""
@@ -75,4 +83,5 @@ class Held:
             return
         self._records = {record.id: record for record in self._vault.list(KIND)}
         self._tokens = {i: kept for i, kept in self._tokens.items() if i in self._records}
+        self._connections.clear()
         self._version = version

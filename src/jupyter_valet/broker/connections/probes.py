@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...wire.errors import ValetError
-from ..egress import Egress, Request, Withheld
+from ..egress import Egress, Request, Terms, Withheld
 from ..egress.inject import fake
 from ..egress.origin import Origin
 from ..secret import Secret
@@ -88,11 +88,7 @@ class Probes:
         await self._egress.send(
             Request("GET", origin, path, {"Accept": "*/*"}),
             credential,
-            principal=_NOBODY,
-            loopback=profile.loopback,
-            provider=profile.title,
-            placement=profile.placed("probe"),
-            never=profile.never,
+            Terms(_NOBODY, profile.loopback, profile.title, profile.placed("probe"), profile.never),
         )
 
 

@@ -50,7 +50,9 @@ class ByCode:
             return {}
         await self.sign_in.probe(transaction, profile)
         code = await self.provider.ask_code(profile, app, transaction.scopes)
-        approved = self.desk.change(transaction, lambda now: _approved(now, params["nonce"], code))
+        approved = self.desk.change(
+            transaction, lambda now: _approved(now, transaction.nonce, code)
+        )
         if approved.device is None:  # it ended while we asked the provider
             raise ValetError("page_out_of_date")
         self.desk.record("transaction.approved", transaction, reason="by a code")

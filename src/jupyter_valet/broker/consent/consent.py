@@ -15,7 +15,7 @@ from ..vault import Vault
 from . import facts
 from .by_code import ByCode
 from .connections import ConnectionsPage
-from .desk import Desk, check_nonce
+from .desk import Desk
 from .forms import Forms
 from .leave import Leave
 from .nonces import Nonces
@@ -65,7 +65,7 @@ class Consent:
     async def decline(self, params: dict[str, Any]) -> dict[str, Any]:
         """End the transaction because the person said no on the page."""
         transaction = self.desk.mine(params)
-        check_nonce(transaction, params["nonce"])
+        self.desk.check_nonce(transaction, params["nonce"])
         if not transaction.state.final:
             self.desk.change(transaction, Transaction.declined)
             self.desk.record(_DECLINED.get(transaction.kind, "transaction.declined"), transaction)

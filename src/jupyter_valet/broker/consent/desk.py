@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,8 +67,12 @@ class Desk:
         transaction = self.mine(params)
         if transaction.state is not TransactionState.OPENED:
             raise ValetError("page_out_of_date")
-        check_nonce(transaction, params["nonce"])
+        self.check_nonce(transaction, params["nonce"])
         return transaction
+
+    def check_nonce(self, transaction: Transaction, nonce: str) -> None:
+        """Raise `ValetError` ("page_out_of_date") unless `nonce` is that of the open page."""
+        check_nonce(transaction, nonce, self.profiles.get(transaction.provider))
 
     def profile(self, transaction: Transaction) -> Profile:
         """Return the provider that is asked about. Raises `ValetError` ("unknown_provider")."""
@@ -163,9 +168,22 @@ def subject_of(transaction: Transaction, *, run: bool = False) -> Subject:
     return Subject(transaction.principal, transaction.root, transaction.notebook, only)
 
 
-def check_nonce(transaction: Transaction, nonce: str) -> None:
+def page_nonce(transaction: Transaction, profile: Profile | None) -> str:
+    """Return the nonce of the open page; empty when none is open.
+
+    It is good for the provider that the page shows. What a notebook adds can become another one
+    of the same name while the page is open, and a server of its choice can name another issuer.
+    """
+    if not transaction.nonce:
+        return ""
+    shown = (profile.title, profile.issuer, profile.fingerprint) if profile else ()
+    return digest(json.dumps([transaction.nonce, *shown]))
+
+
+def check_nonce(transaction: Transaction, nonce: str, profile: Profile | None) -> None:
     """Raise `ValetError` ("page_out_of_date") unless `nonce` is that of the open page."""
-    if not transaction.nonce or not same(transaction.nonce, nonce):
+    good = page_nonce(transaction, profile)
+    if not good or not same(good, nonce):
         raise ValetError("page_out_of_date")
 
 

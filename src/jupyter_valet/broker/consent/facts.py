@@ -11,7 +11,10 @@ from .. import api_keys
 from ..connections import Connection
 from ..elicitation import Transaction
 from ..oauth import OAuthApp, Profile
-from .desk import Desk, subject_of
+from .desk import Desk, page_nonce, subject_of
+
+_LONGEST_NAME = 300
+"""Characters of a notebook's own words about a provider."""
 
 
 def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
@@ -23,11 +26,12 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
     code = transaction.device
     held = desk.connections.find(transaction.principal, profile.name)
     level, level_words = desk.level(transaction)
+    there = urlsplit(code.verification_uri).netloc if code else ""
     return PageFacts(
         step=_step(desk, transaction, profile, app),
         kind=transaction.kind,
         transaction=transaction.id,
-        nonce="" if transaction.state.final else transaction.nonce,
+        nonce="" if transaction.state.final else page_nonce(transaction, profile),
         provider=profile.name,
         provider_title=profile.title,
         provider_host=profile.provider_host,
@@ -46,6 +50,7 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         program=profile.program,
         target=transaction.target,
         target_host=urlsplit(transaction.target).netloc,
+        named_by=profile.named_by[:_LONGEST_NAME],
         error=transaction.error,
         access=transaction.access,
         choices=_choices(desk, transaction, profile, held),
@@ -60,6 +65,8 @@ def page(desk: Desk, transaction: Transaction, origin: str) -> PageFacts:
         not_by_code=[ScopeView(s, profile.words(s)) for s in _beyond(transaction, profile)],
         user_code=code.user_code if code else "",
         verification_uri=code.verification_uri if code else "",
+        verification_host=there,
+        code_is_elsewhere=profile.configured and there not in ("", profile.provider_host),
         verification_uri_complete=code.verification_uri_complete if code else "",
     )
 

@@ -17,7 +17,7 @@ from ..elicitation import Transaction
 from ..oauth import OAuthApp, Profile
 from ..secret import Secret
 from . import choices, facts
-from .desk import Desk, check_nonce
+from .desk import Desk
 from .sign_in import SignIn
 
 
@@ -32,7 +32,7 @@ class Forms:
         """Keep what was typed. Raises `ValetError`."""
         form = _form(params["form"])
         transaction = self.desk.get(params["transaction"])
-        check_nonce(transaction, form.get("nonce", ""))
+        self.desk.check_nonce(transaction, form.get("nonce", ""))
         profile = self.desk.profile(transaction)
         if transaction.state.final or transaction.kind in (Kind.GRANT, Kind.APPROVAL):
             raise ValetError("page_out_of_date")

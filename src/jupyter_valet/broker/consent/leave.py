@@ -118,15 +118,16 @@ class Leave:
 
         A kernel that restarted is another run, and a client whose key was taken comes no more.
         """
-        ended_at = self.desk.policy.grants.ended_at(transaction.kernel_id)
+        ended_at = self.desk.policy.grants.ended_at(transaction.principal, transaction.kernel_id)
         return transaction.created_at > ended_at
 
     def _approve(self, transaction: Transaction, connection: Connection, choice: str) -> None:
-        approvals, kernel = self.desk.policy.approvals, transaction.kernel_id
+        approvals = self.desk.policy.approvals
+        who = (transaction.principal, transaction.kernel_id)
         if choice == "run":
-            approvals.allow_run(kernel, transaction.tool, connection.id)
+            approvals.allow_run(who, transaction.tool, connection.id)
         else:
-            approvals.allow_once(kernel, transaction.digest, time.time() + TIME_TO_LIVE)
+            approvals.allow_once(who, transaction.digest, time.time() + TIME_TO_LIVE)
 
     def _grant_of(self, transaction: Transaction, connection: Connection) -> Grant:
         """Return the grant that the write would be done under; it may be gone meanwhile."""

@@ -84,7 +84,7 @@ class SignIn:
             select_account=transaction.select_account,
         )
         binding = secrets.token_urlsafe(32)
-        approval = _approval(params["nonce"], pending, digest(binding))
+        approval = _approval(transaction.nonce, pending, digest(binding))
         approved = self.desk.change(transaction, approval)
         if approved.state is not TransactionState.AT_PROVIDER:  # it ended while we asked the issuer
             raise ValetError("page_out_of_date")

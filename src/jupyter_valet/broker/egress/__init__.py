@@ -5,7 +5,19 @@ may make the request, and no redirect is followed but that of a GET within its o
 """
 
 from .call import Egress, Response
+from .line import Note
 from .request import Request, build
 from .streaming import Limits, Streamed, Withheld
+from .terms import Terms
 
-__all__ = ["Egress", "Limits", "Request", "Response", "Streamed", "Withheld", "build"]
+__all__ = [
+    "Egress",
+    "Limits",
+    "Note",
+    "Request",
+    "Response",
+    "Streamed",
+    "Terms",
+    "Withheld",
+    "build",
+]

@@ -5,26 +5,26 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 import aiohttp
+from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from ..._version import __version__
 from ...wire.errors import ValetError
 from ..secret import Secret
 from . import http1, inject
-from .denied import Denied, denied
 from .dial import Destination, Pools
 from .http1 import Malformed, Reader, TooLarge
-from .line import Lost
+from .line import NO_NOTE, Lost, Note
 from .lines import Lines
 from .origin import split_url
-from .placement import BEARER, Placement
 from .reflection import Reflection
 from .request import Request
 from .streaming import LIMITS, Limits, Streamed, Withheld, check_encoding
+from .terms import Terms
 
 LIMIT = 1_000_000
 """Largest body, in bytes and after decompression, that a tool's answer may have."""
@@ -34,12 +34,10 @@ TIMEOUT = 30.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 3
-_NEVER = denied(())
 _FIXED = {"User-Agent": f"jupyter-valet/{__version__}", "Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(Struct, frozen=True):
     """An answer without the credential in it. Header names are in lower case."""
 
     status: int
@@ -69,32 +67,30 @@ class Egress:
         self,
         request: Request,
         credential: Secret,
+        terms: Terms,
         *,
-        principal: str,
-        loopback: bool,
-        provider: str,
-        placement: Placement = BEARER,
-        never: Denied = _NEVER,
+        note: Note = NO_NOTE,
     ) -> Response:
-        """Make the request for `principal`, who shares no connection, and return the answer.
+        """Make the request, and return the answer.
 
-        A redirect of a GET is followed at most three times, and only to the same origin; any other
-        is returned as it is (L7, R113). `provider` is the name in error texts, `placement` where
-        the credential goes, `never` what is not called, not even by way of a redirect. Raises
-        `Withheld` and `ValetError` (`provider_unreachable`, `response_too_large`,
-        `address_refused`, `endpoint_denied`).
+        A redirect of a GET is followed at most three times, only to the same origin, and only where
+        `terms.onward` lets it; any other is returned as it is (L7, R113). `note` is told each time
+        that the credential is sent, before anything of the answer is read. Raises `Withheld`,
+        `ValetError` (`provider_unreachable`, `response_too_large`, `address_refused`,
+        `endpoint_denied`), and what `note` raises.
         """
-        destination = Destination(principal, request.origin, loopback)
-        reflection = self._watches.of(destination, credential, placement)
+        destination = Destination(terms.principal, request.origin, terms.loopback)
+        reflection = self._watches.of(destination, credential, terms.placement)
         for hop in range(_HOPS + 1):
-            if never.covers(request.method, request.target):
-                raise ValetError("endpoint_denied", provider=provider)
-            url, headers = inject.into(request, placement, credential)
-            response = await self._once(request, url, headers, destination, reflection, provider)
-            onward = _same_origin_redirect(request, response) if hop < _HOPS else None
-            if onward is None:
+            terms.check(request)
+            target, headers = inject.into(request, terms.placement, credential)
+            response = await self._once(
+                request, target, headers, destination, reflection, terms.provider, note
+            )
+            there = _same_origin_redirect(request, response) if hop < _HOPS else None
+            if there is None or not terms.onward(there):
                 break
-            request = onward
+            request = there
         return response
 
     @asynccontextmanager
@@ -102,12 +98,9 @@ class Egress:
         self,
         request: Request,
         credential: Secret,
+        terms: Terms,
         *,
-        principal: str,
-        loopback: bool,
-        provider: str,
-        placement: Placement = BEARER,
-        never: Denied = _NEVER,
+        note: Note = NO_NOTE,
         upload: AsyncIterator[bytes] | None = None,
         limits: Limits = LIMITS,
     ) -> AsyncIterator[Streamed]:
@@ -116,25 +109,27 @@ class Egress:
         `upload` is a body that is sent while it comes; it can be sent once. Raises as `send` does,
         and so does what is read of the answer.
         """
-        destination = Destination(principal, request.origin, loopback)
-        reflection = self._streamed.of(destination, credential, placement)
+        destination = Destination(terms.principal, request.origin, terms.loopback)
+        reflection = self._streamed.of(destination, credential, terms.placement)
+        provider = terms.provider
         for hop in range(_HOPS + 1):
-            if never.covers(request.method, request.target):
-                raise ValetError("endpoint_denied", provider=provider)
-            url, headers = inject.into(request, placement, credential)
+            terms.check(request)
+            target, headers = inject.into(request, terms.placement, credential)
+            note.before()
             with self._pools.streaming(destination):
                 answer = await self._begin(
-                    request, url, headers, destination, upload, limits, provider
+                    request, target, headers, destination, upload, limits, provider
                 )
                 try:
+                    note.after()
                     streamed = Streamed(
                         answer, reflection, limits, lambda e: _unreachable(e, provider), provider
                     )
-                    onward = _same_origin_redirect(request, streamed) if hop < _HOPS else None
-                    if onward is None:
+                    there = _same_origin_redirect(request, streamed) if hop < _HOPS else None
+                    if there is None or not terms.onward(there):
                         yield streamed
                         return
-                    request = onward
+                    request = there
                 finally:
                     answer.close()
 
@@ -146,7 +141,7 @@ class Egress:
     async def _begin(
         self,
         request: Request,
-        url: str,
+        target: str,
         headers: dict[str, str],
         destination: Destination,
         upload: AsyncIterator[bytes] | None,
@@ -158,7 +153,7 @@ class Egress:
         try:
             return await session.request(
                 request.method,
-                URL(url, encoded=True),
+                URL(request.origin.url(target), encoded=True),
                 headers={**headers, **_FIXED},
                 data=request.body if upload is None else upload,
                 allow_redirects=False,
@@ -170,14 +165,15 @@ class Egress:
     async def _once(
         self,
         request: Request,
-        url: str,
+        target: str,
         headers: dict[str, str],
         destination: Destination,
         reflection: Reflection,
         provider: str,
+        note: Note,
     ) -> Response:
         try:
-            answer, body = await self._answer(request, url, headers, destination, provider)
+            answer, body = await self._answer(request, target, headers, destination, provider, note)
         except TooLarge:
             limit = f"{self._limit:,} bytes"
             raise ValetError("response_too_large", provider=provider, limit=limit) from None
@@ -190,16 +186,16 @@ class Egress:
     async def _answer(
         self,
         request: Request,
-        url: str,
+        target: str,
         headers: dict[str, str],
         destination: Destination,
         provider: str,
+        note: Note,
     ) -> tuple[Reader, bytes]:
-        target = url[len(str(request.origin)) :]
         lines = {"Host": request.origin.authority, **headers, **_FIXED}
-        sent = http1.request(request.method, target or "/", lines, request.body)
+        whole = http1.request(request.method, target or "/", lines, request.body)
         answer = await self._lines.ask(
-            destination, sent, request.method, self._limit, self._timeout
+            destination, whole, request.method, self._limit, self._timeout, note
         )
         self._watches.keep(self._lines)
         check_encoding(answer.headers.get("content-encoding", ""), answer.status, provider)

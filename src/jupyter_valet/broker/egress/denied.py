@@ -44,8 +44,10 @@ class Denied:
 
     def __init__(self, rules: Iterable[str] = ()) -> None:
         """Raise `ValueError` for a rule that is none."""
-        patterns = [_compiled(rule) for rule in (*EVERYWHERE, *rules)]
-        self._pattern = re.compile("|".join(patterns))
+        every = (*EVERYWHERE, *rules)
+        self._pattern = re.compile("|".join(map(_compiled, every)))
+        words = set(map(_word, every))
+        self._words = tuple(w for w in words if not any(o != w and o in w for o in words))
 
     def covers(self, method: str, target: str) -> bool:
         """Tell whether a request to `target` (path and query) is one of them.
@@ -53,7 +55,11 @@ class Denied:
         The path is read as the most lenient server would: decoded several times, without regard to
         case, doubled slashes, path parameters or a format suffix.
         """
-        return self._pattern.fullmatch(f"{method} {_lenient(target.partition('?')[0])}") is not None
+        path = _lenient(target.partition("?")[0])
+        # Most paths hold no word of any rule; the pattern takes long over telling so.
+        return any(map(path.__contains__, self._words)) and (
+            self._pattern.fullmatch(f"{method} {path}") is not None
+        )
 
 
 @lru_cache(maxsize=64)
@@ -78,7 +84,12 @@ def _compiled(rule: str) -> str:
     method = "[A-Z]+" if match[1] == "*" else match[1]
     segments = match[2].lower().strip("/").split("/")
     path = "".join("(?:/[^/]+)*" if s == "**" else f"/{_segment(s)}" for s in segments)
-    return f"{method} {path}"
+    return f"{method} {path}/?"  # only the root still has its slash
+
+
+def _word(rule: str) -> str:
+    """Return the longest text that each path under the rule holds."""
+    return max(re.split(r"\*+|/", rule.partition(" ")[2].lower()), key=len)
 
 
 def _segment(text: str) -> str:

@@ -11,12 +11,12 @@ import ssl
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
+from msgspec import Struct
 
 from .origin import AddressRefused, Origin, permitted, resolve
 
@@ -29,8 +29,7 @@ KEEPALIVE = 15.0
 seldom written to a connection that is already closed."""
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Whose connection, and where to. `loopback` is the provider profile's opt-in."""
 
     principal: str

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import httptools
 
+from ...wire import heads
+
 _HEAD_LIMIT = 65536
 """Bytes of an answer's head, all interim answers included."""
 
@@ -36,14 +38,10 @@ class TooLarge(Exception):
 
 def request(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
     """Return a whole request. Raises `ValueError` for a line that holds another."""
-    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {headers[name]}" for name in headers]]
+    lines = [f"{method} {target} HTTP/1.1", *map("%s: %s".__mod__, headers.items())]
     if body is not None or method not in _WITHOUT_BODY:
         lines.append(f"Content-Length: {len(body or b'')}")
-    head = "\r\n".join(lines)
-    ends = len(lines) - 1
-    if head.count("\r") != ends or head.count("\n") != ends or "\0" in head:
-        raise ValueError("a header or the target of a request holds what it must not")
-    return head.encode() + _HEAD_END + (body or b"")
+    return heads.joined(lines).encode() + _HEAD_END + (body or b"")
 
 
 class Reader:
@@ -147,7 +145,8 @@ class Reader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, but no trailer (R109)."""
         if self._in_head:
-            field, text = name.decode("ascii").lower(), value.decode("utf-8", "surrogateescape")
+            field = name.decode("ascii").lower()
+            text = value.decode("utf-8", "surrogateescape").rstrip(" \t")  # RFC 9112 §5.1
             if field in _CODINGS and field in self.headers:
                 text = f"{self.headers[field]}, {text}"
             self.headers[field] = text

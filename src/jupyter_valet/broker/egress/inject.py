@@ -19,22 +19,23 @@ _FAKE_LENGTH = 32
 
 
 def into(request: Request, placement: Placement, credential: Secret) -> tuple[str, dict[str, str]]:
-    """Return the URL and the headers of `request` with the credential in its place.
+    """Return the target and the headers of `request` with the credential in its place.
 
     A header or a query parameter of the same name gives way: two would leave it to the server which
     of them it believes.
     """
     if placement.where == "nowhere":
-        return request.url, request.lines
+        return request.target, request.lines
     key = reveal(credential)
     if placement.where == "query":
-        return request.origin.url(_with(request.target, placement.name, key)), request.lines
+        return _with(request.target, placement.name, key), request.lines
     basic = placement.where == "basic"
     value = f"Basic {_pair(placement, key)}" if basic else placement.prefix + key
-    own = placement.header.lower()
-    headers = {name: text for name, text in request.lines.items() if name.lower() != own}
+    own, headers = placement.header.lower(), request.lines
+    if own in map(str.lower, headers):
+        headers = {name: text for name, text in headers.items() if name.lower() != own}
     headers[placement.header] = value
-    return request.url, headers
+    return request.target, headers
 
 
 def as_variable(name: str, credential: Secret) -> dict[str, str]:
@@ -88,7 +89,8 @@ class Watches:
     ) -> Reflection:
         """Return what recognises `credential`, which goes to `destination` at `placement`."""
         held = self._held.get(destination)
-        if held is None or held[1] != placement or held[0] != credential:
+        same = held is not None and (held[1] is placement or held[1] == placement)
+        if held is None or not same or held[0] != credential:
             held = (credential, placement, _recognised(credential, placement))
             self._held[destination] = held
         return held[2]

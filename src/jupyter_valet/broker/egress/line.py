@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import select
-import socket
 from typing import cast
 
+from ...wire.sockets import Readable
 from .http1 import Malformed, Reader, TooLarge
 
 
@@ -18,6 +17,19 @@ class Lost(Exception):
         self.began = began
 
 
+class Note:
+    """Told of each sending of a request with a credential; this one keeps it to itself."""
+
+    def before(self) -> None:
+        """Hear that the request is sent next; what this raises keeps it from being sent."""
+
+    def after(self) -> None:
+        """Hear that it was sent. Its answer is on the way, and gets nowhere if this raises."""
+
+
+NO_NOTE = Note()
+
+
 class Line(asyncio.Protocol):
     """Sends one request after the other, and closes itself when anything is said unasked."""
 
@@ -27,31 +39,40 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader: Reader | None = None
         self._whole: asyncio.Future[None] | None = None
-        self._socket: socket.socket | None = None
+        self._says: Readable | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def exchange(self, request: bytes, reader: Reader, deadline: float) -> bool:
-        """Send `request` and let `reader` read its answer; return whether the line may be kept.
+    async def exchange(
+        self, request: bytes, method: str, limit: int, deadline: float, note: Note = NO_NOTE
+    ) -> Reader:
+        """Send `request`, which is of `method`, and return its answer, whole.
 
-        `deadline` is by the event loop's clock. Raises `Lost`, `Malformed`, `TooLarge` and
-        `TimeoutError`; then, and when it is cancelled, the line is closed.
+        Its body has `limit` bytes at most; `deadline` is by the event loop's clock. Raises `Lost`,
+        `Malformed`, `TooLarge`, `TimeoutError`, and what `note` raises; then, and when it is
+        cancelled, the line is closed, and so it is when it cannot be kept.
         """
-        loop = asyncio.get_running_loop()
         if self._transport is None:
             raise Lost(began=False)
-        self._reader = reader
-        self._whole = loop.create_future()
-        timer = loop.call_at(deadline, self._fail, TimeoutError())
+        loop = asyncio.get_running_loop()
         try:
+            note.before()
             self._transport.write(request)
+            # What need not come before, comes now: the answer is on its way.
+            self._reader = reader = Reader(method, limit)
+            self._whole = loop.create_future()
+            self._end_at(deadline, loop)
+            note.after()
             await self._whole
         except BaseException:
             self.close()
             raise
         finally:
-            timer.cancel()
             self._reader = self._whole = None
         # What is not sent yet belongs to a request that was answered already.
-        return reader.keeps and self._open and not self._unsent
+        if not reader.keeps or self._unsent:
+            self.close()
+        return reader
 
     @property
     def quiet(self) -> bool:
@@ -59,10 +80,11 @@ class Line(asyncio.Protocol):
 
         What came unasked would be the answer to the next request (R133).
         """
-        return self._open and self._socket is not None and not _readable(self._socket)
+        return self.open and self._says is not None and not self._says.within()
 
     @property
-    def _open(self) -> bool:
+    def open(self) -> bool:
+        """Whether the next request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
     @property
@@ -71,6 +93,9 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the connection at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -80,7 +105,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, whose kind is that of a TCP connection."""
         self._transport = cast("asyncio.Transport", transport)  # other loops have their own class
-        self._socket = transport.get_extra_info("socket")
+        self._says = Readable(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         """Read on, or close a line on which somebody speaks unasked."""
@@ -96,6 +121,7 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so to who waits; an answer may be whole by it."""
         self._transport = None
+        self.close()
         if self._reader is None or self._whole is None or self._whole.done():
             return
         if exc is None and self._reader.end():
@@ -103,15 +129,24 @@ class Line(asyncio.Protocol):
         else:
             self._whole.set_exception(Lost(began=self._reader.began))
 
+    def _end_at(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        """See to the deadline of an exchange: a timer outlives many of them, and is set again."""
+        if self._timer is not None and deadline < self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        self._deadline = deadline
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._look_at_the_clock, loop)
+
+    def _look_at_the_clock(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._whole is None or self._whole.done():
+            return
+        if loop.time() < self._deadline:
+            self._timer = loop.call_at(self._deadline, self._look_at_the_clock, loop)
+        else:
+            self._fail(TimeoutError())
+
     def _fail(self, error: Exception) -> None:
         if self._whole is not None and not self._whole.done():
             self._whole.set_exception(error)
-
-
-def _readable(sock: socket.socket) -> bool:
-    """Tell whether bytes, or the end, have come."""
-    if hasattr(select, "poll"):  # no limit on the number of the descriptor
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])

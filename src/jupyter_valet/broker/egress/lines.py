@@ -15,7 +15,7 @@ from aiohappyeyeballs import start_connection
 
 from .dial import KEEPALIVE, POOLS, Destination, vetted
 from .http1 import Reader
-from .line import Line, Lost
+from .line import NO_NOTE, Line, Lost, Note
 
 _REPEATABLE = frozenset({"GET", "HEAD", "QUERY", "PUT", "DELETE"})
 """Idempotent methods (RFC 9110 §9.2.2): sent again when a kept line turns out to be dead."""
@@ -45,8 +45,8 @@ class _Place:
         return None
 
     def give(self, line: Line, now: float) -> None:
-        """Keep `line` for the next request."""
-        if self._closed or len(self.idle) >= _IDLE:
+        """Keep `line` for the next request, if it is open."""
+        if self._closed or not line.open or len(self.idle) >= _IDLE:
             line.close()
             return
         line.idle_since = now
@@ -85,40 +85,38 @@ class Lines:
         return len(self._places)
 
     async def ask(
-        self, destination: Destination, request: bytes, method: str, limit: int, seconds: float
+        self,
+        destination: Destination,
+        request: bytes,
+        method: str,
+        limit: int,
+        seconds: float,
+        note: Note = NO_NOTE,
     ) -> Reader:
         """Send `request` and return its answer, which has come within `seconds`.
 
-        Raises `AddressRefused`, `Lost`, `Malformed`, `TooLarge`, `OSError` and `TimeoutError`.
+        `note` is told each time that it is sent. Raises `AddressRefused`, `Lost`,
+        `Malformed`, `TooLarge`, `OSError`, `TimeoutError`, and what `note` raises.
         """
         now = asyncio.get_running_loop().time()
         deadline = now + seconds
         place = self._place(destination, now)
         line = place.take(now - KEEPALIVE)
         if line is not None:
-            reader = Reader(method, limit)
             try:
-                await self._exchange(place, line, request, reader, deadline)
+                answer = await line.exchange(request, method, limit, deadline, note)
             except Lost as lost:
                 # It was closed while it was idle, most likely: RFC 9112 §9.3.1.
                 if lost.began or method not in _REPEATABLE:
                     raise
             else:
-                return reader
-        reader = Reader(method, limit)
+                place.give(line, asyncio.get_running_loop().time())
+                return answer
         async with asyncio.timeout_at(deadline):
             line = await self._dial(destination)
-        await self._exchange(place, line, request, reader, deadline)
-        return reader
-
-    @staticmethod
-    async def _exchange(
-        place: _Place, line: Line, request: bytes, reader: Reader, deadline: float
-    ) -> None:
-        if await line.exchange(request, reader, deadline):
-            place.give(line, asyncio.get_running_loop().time())
-        else:
-            line.close()
+        answer = await line.exchange(request, method, limit, deadline, note)
+        place.give(line, asyncio.get_running_loop().time())
+        return answer
 
     async def _dial(self, destination: Destination) -> Line:
         origin = destination.origin

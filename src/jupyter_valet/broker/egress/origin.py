@@ -97,6 +97,9 @@ class Origin:
     def __str__(self) -> str:
         return self._text
 
+    def __hash__(self) -> int:
+        return hash(self._text)  # which keeps its own; it is what pools are found by
+
 
 def split_url(url: str) -> tuple[Origin, str]:
     """Split `url` into its origin and the rest (path and query; empty when there is none).

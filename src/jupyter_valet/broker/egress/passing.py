@@ -38,8 +38,8 @@ class Passing:
     """One body on its way. Keeps what `Reflection.found_in` would find in all of it, and more.
 
     Two differences follow from not having the whole: what is spread over more than `_RECENT` bytes
-    and escaped in part only, and an escape of more than `unescaping.LONGEST` bytes, are not put
-    together.
+    and escaped in part only, and an escape of more than `unescaping.LONGEST` bytes, but for zeros
+    that pad it, are not put together.
     """
 
     def __init__(self, reflection: Reflection) -> None:
@@ -94,7 +94,7 @@ class _Round:
         undone = self._layer.feed(piece, last=last)
         if not self.differs and self._layer.touched:
             self.differs = True
-            return undone, self._reading.read(self._recent + undone)
+            undone = self._recent + undone  # the rounds after this one have seen none of it either
         if self.differs:
             return undone, self._reading.read(undone)
         self._recent = (self._recent + undone[-_RECENT:])[-_RECENT:]

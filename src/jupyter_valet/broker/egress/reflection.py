@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from .unescaping import unescape
 
@@ -21,6 +22,8 @@ ROUNDS = 3
 """How many layers of escaping are undone."""
 
 _NOT_ALNUM = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalnum())
+_PIECE = 4
+"""Letters by which it is told that a text holds no needle."""
 _SHORT = 8
 """Below this many letters and digits a reduced token would match by chance: compare verbatim."""
 
@@ -36,12 +39,36 @@ class Needles:
     folded: tuple[bytes, ...] = ()
     """Among the letters and digits in lower case."""
 
+    @cached_property
+    def _pieces(self) -> frozenset[bytes]:
+        every = [needle.lower() for needle in (*self.exact, *self.folded)]
+        return frozenset(n[i : i + _PIECE] for n in every for i in range(len(n) - _PIECE + 1))
+
+    @cached_property
+    def _step(self) -> int:
+        return min(map(len, (*self.exact, *self.folded)), default=0) - _PIECE + 1
+
     def in_text(self, text: bytes) -> bool:
         """Tell whether one is in `text`, as it is."""
         return any(map(text.__contains__, self.verbatim))
 
     def in_letters(self, letters: bytes, folded: bytes) -> bool:
         """Tell whether one is in the reduced `letters`, or in them in lower case."""
+        return self._may_be_in(folded) and self._is_in(letters, folded)
+
+    def _may_be_in(self, folded: bytes) -> bool:
+        """Tell whether a text may hold one; of most, a few pieces tell that it does not.
+
+        A needle has at least `_step + _PIECE - 1` letters, so one of these pieces is all in it.
+        """
+        step = self._step
+        if step < _PIECE:
+            return True
+        size = len(folded)
+        pieces = map(slice, range(0, size, step), range(_PIECE, size + _PIECE, step))
+        return not self._pieces.isdisjoint(map(folded.__getitem__, pieces))
+
+    def _is_in(self, letters: bytes, folded: bytes) -> bool:
         return any(map(letters.__contains__, self.exact)) or any(
             map(folded.__contains__, self.folded)
         )
@@ -92,6 +119,10 @@ def _folded_needles(token: bytes) -> Iterator[bytes]:
     yield token.hex().encode()
     yield token[::-1].hex().encode()
     yield "".join(str(byte) for byte in token).encode()
+    yield "".join(f"0x{byte:02x}" for byte in token).encode()
+    undone = reduced(unescape(token)).lower()  # what undoing does to the text, it does to the token
+    if len(undone) >= _SHORT:
+        yield undone
     for shift in range(5):
         encoded = base64.b32encode(bytes(shift) + token)
         yield reduced(_inner(encoded, shift, token, group=5, letters=8)).lower()

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from msgspec import Struct, field
+
 from ...wire.errors import ValetError
 from . import styles
 from .origin import Origin, check_target
-from .payload import Given, payload
+from .payload import payload
 from .placement import RESERVED
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN = re.compile(r"[A-Za-z0-9_\-]+")
+_SIMPLE = ("", "simple")
+_SCALARS = (str, int)
+"""Types of which `str` is what goes into a path; a boolean is of neither."""
 _SEPARATORS = re.compile(r"[/\\]")
 _DECODINGS = 3
 """How often an upstream and its proxies may decode a path before it reaches a router."""
@@ -47,8 +51,7 @@ _REWRITES = ("proxy-", "sec-", "x-forwarded", "x-http-method", "x-method-overrid
 """Headers by which a proxy or a framework takes another request for this one (R123–R125)."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """What goes out, but for the credential. `target` is the encoded path with its query.
 
     `cookies` are those that an operation declares, as one header's value; the header itself is
@@ -111,41 +114,62 @@ def build(toolset: Toolset, operation: Operation, arguments: Mapping[str, Any]) 
     if operation.defaults:
         arguments = {**operation.defaults, **arguments}
     given = [(p, arguments[p.name]) for p in operation.parameters if p.name in arguments]
-    path, query = _path(operation, given), _query(operation, given)
     headers = {"Accept": operation.accept or "application/json", **toolset.headers}
     headers |= operation.fixed_headers
-    headers |= {p.sent_as: _header(p, v) for p, v in given if p.where == "header"}
+    segments: dict[str, str] = {}
+    query = [f"{styles.encode(k)}={styles.encode(v)}" for k, v in operation.fixed_query]
+    cookies: list[str] = []
+    has_body = _wants_body(operation)
+    for parameter, value in given:
+        match parameter.where:
+            case "path":
+                plain = _as_it_is(parameter, value)
+                segments[parameter.name] = plain or _in_path(operation, parameter, value)
+            case "query":
+                query += _pairs(parameter, value)
+            case "querystring":
+                query += _whole_query(parameter, value)
+            case "header":
+                headers[parameter.sent_as] = _header(parameter, value)
+            case "cookie":
+                cookies += _pairs(parameter, value)
+            case "body":
+                has_body = True
+    path = _path(operation, segments)
     body = None
-    if _has_body(operation, given):
+    if has_body:
         assert operation.body is not None
         body, headers["Content-Type"] = payload(operation.body, given)
     return Request(
-        method=operation.method,
-        origin=toolset.origin_of(operation),
-        target=f"{path}?{query}" if query else path,
-        headers=headers,
-        body=body,
-        cookies="; ".join(pair for p, v in given if p.where == "cookie" for pair in _pairs(p, v)),
+        operation.method,
+        toolset.origin_of(operation),
+        f"{path}?{'&'.join(query)}" if query else path,
+        headers,
+        body,
+        "; ".join(cookies),
     )
 
 
-def _has_body(operation: Operation, given: Given) -> bool:
-    if any(parameter.where == "body" for parameter, _ in given):
-        return True
+def _wants_body(operation: Operation) -> bool:
+    """Tell whether there is a body though no argument is in it."""
     required = operation.body is not None and operation.body.required
     return required and operation.method not in ("GET", "HEAD", "DELETE")
 
 
-def _path(operation: Operation, given: Given) -> str:
-    values = {}
-    for parameter, value in given:
-        if parameter.where == "path":
-            values[parameter.name] = _in_path(operation, parameter, value)
-    path = operation.path.format_map(values)
-    if values and _climbs(path):
-        names = ", ".join(values)
+def _path(operation: Operation, segments: Mapping[str, str]) -> str:
+    path = operation.path.format_map(segments)
+    if segments and _climbs(path):
+        names = ", ".join(segments)
         raise ValetError("bad_request", what=f"{names} would name another path")
     return path
+
+
+def _as_it_is(parameter: Parameter, value: object) -> str:
+    """Return what most arguments are, a word or a number that needs no encoding; else nothing."""
+    if parameter.content or parameter.style not in _SIMPLE or type(value) not in _SCALARS:
+        return ""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else ""
 
 
 def _in_path(operation: Operation, parameter: Parameter, value: object) -> str:
@@ -194,16 +218,6 @@ def _climbs(path: str) -> bool:
             return False
         path = unquote(path)
     return False
-
-
-def _query(operation: Operation, given: Given) -> str:
-    pairs = [f"{styles.encode(k)}={styles.encode(v)}" for k, v in operation.fixed_query]
-    for parameter, value in given:
-        if parameter.where == "query":
-            pairs += _pairs(parameter, value)
-        elif parameter.where == "querystring":
-            pairs += _whole_query(parameter, value)
-    return "&".join(pairs)
 
 
 def _whole_query(parameter: Parameter, value: object) -> Sequence[str]:

@@ -20,7 +20,7 @@ from ..authorized import NO_SCOPE_HEADERS, Authorized, ScopeHeaders
 from ..control import describe
 from ..egress import Request
 from ..elicitation import Needs, NeedsApproval, Question
-from ..guarded_http import OWN_PACE
+from ..http import OWN_PACE
 from ..kernels import Caller
 from ..oauth import Profile
 from ..policy.access import Use

@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from ...wire.errors import ValetError
 from ...wire.functions import Function
+from ..toolsets.bounded import validator
 from ..toolsets.checking import Check
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -21,7 +22,7 @@ _LONGEST_NAME = 64
 _LONGEST_WORDS = 4_000
 _LARGEST_SCHEMA = 64_000
 _UNUSABLE = (ValueError, AttributeError, TypeError, RecursionError, jsonschema_rs.ReferencingError)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _schema(name: str, schema: Any) -> Mapping[str, Any]:
         text = json.dumps(schema)
         if len(text) > _LARGEST_SCHEMA or schema.get("type") != "object":
             raise ValueError("not the schema of arguments")
-        jsonschema_rs.validator_for(schema, offline=True)
+        validator(schema)
     except _UNUSABLE:
         raise ValetError("bad_function", name=name, what="its schema is not usable") from None
     return {**schema}

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
 
+from ..http import Whole
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
@@ -23,10 +25,16 @@ class Arrived:
     body: bytes | None
     messages: deque[Message]
     receive: Receive
+    whole: Whole | None = None
 
     @classmethod
-    async def of(cls, receive: Receive) -> Self:
-        """Read until the body ends, is too large, or its client has gone."""
+    async def of(cls, receive: Receive, whole: Whole | None = None) -> Self:
+        """Read until the body ends, is too large, or its client has gone; `whole` is all there."""
+        if whole is not None:
+            body = whole.take()
+            all_of_it = {"type": "http.request", "body": body, "more_body": False}
+            kept = body if len(body) <= DEFAULT_MAX_REQUEST_BODY_SIZE else None
+            return cls(kept, deque((all_of_it,)), receive, whole)
         messages: deque[Message] = deque()
         size = 0
         while size <= DEFAULT_MAX_REQUEST_BODY_SIZE:
@@ -36,9 +44,9 @@ class Arrived:
             if message["type"] != "http.request":
                 break
             if not message.get("more_body", False):
-                whole = b"".join(part.get("body", b"") for part in messages)
+                joined = b"".join(part.get("body", b"") for part in messages)
                 fits = size <= DEFAULT_MAX_REQUEST_BODY_SIZE
-                return cls(whole if fits else None, messages, receive)
+                return cls(joined if fits else None, messages, receive)
         return cls(None, messages, receive)
 
     async def replay(self) -> Message:

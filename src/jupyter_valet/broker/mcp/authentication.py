@@ -8,18 +8,21 @@ ever sent upstream (RS-06, BP-08, ES-22). Clients outside of the notebooks come 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
+from ...wire import capability
+from ..http import of_head
 from ..kernels import Caller
 from ..refusal import Refusal
 
 Scope = MutableMapping[str, Any]
-Authenticator = Callable[[str], Caller | None]
+Known = Callable[[str], Caller | None]
+"""Returns who holds the capability with this digest."""
 
 CALLER = "jupyter_valet.caller"
 """Where the ASGI scope holds who calls."""
@@ -29,12 +32,23 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _QUERY_NAMES = frozenset({"access_token", "token", "capability", "authorization"})
 
 
-def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Caller | Refusal:
+def authenticate(scope: Scope, known: Known) -> Caller | Refusal:
     """Return who calls, from the `Authorization` header of this very request (RS-11, PS-01).
 
     A page never has business here: a request with an `Origin` is refused (PS-05), and so is a
     `Host` that is not this loopback listener, where DNS rebinding ends. The listener's own origin
     has no pages, so it is what a program says that names one all the same.
+    """
+    shown = of_head(scope, "capability", lambda: _shown(scope))
+    if isinstance(shown, Refusal):
+        return shown
+    return (known(shown) if shown else None) or Refusal(401, 'Bearer error="invalid_token"')
+
+
+def _shown(scope: Scope) -> str | Refusal:
+    """Return the digest of what a request shows that may show a capability here.
+
+    The look-up is by SHA-256, so its timing tells nothing about a capability.
     """
     named: dict[bytes, list[bytes]] = {b"host": [], b"origin": [], b"authorization": []}
     for name, value in scope["headers"]:
@@ -51,9 +65,8 @@ def authenticate(scope: Scope, authenticators: Sequence[Authenticator]) -> Calle
     scheme, _, token = given[0].partition(" ")
     if len(given) != 1 or scheme.lower() != "bearer":
         return Refusal(401, "Bearer")
-    found = (authenticator(token.strip()) for authenticator in authenticators)
-    caller = next((caller for caller in found if caller is not None), None)
-    return caller or Refusal(401, 'Bearer error="invalid_token"')
+    token = token.strip()
+    return capability.digest(token) if capability.looks_like_one(token) else ""
 
 
 def admit(scope: Scope, caller: Caller) -> Scope:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import (
@@ -27,29 +28,39 @@ from ..catalogue import Catalogue
 from ..kernels import Caller
 from .exchange import of_sdk
 
-_MOST_SESSIONS = 1024
+Who = tuple[str, str]
+"""The person and the id of a caller: a notebook that is renamed goes on listening."""
+
+AT_ONCE = 16
+"""Sessions of one caller that are told at the same time."""
+
+PATIENCE = 1.0
+"""Seconds that a session has to take what it is told."""
 
 
 class Changes:
-    """Who listens, and for whom."""
+    """Who listens, and for whom.
+
+    Each caller is told by a task of its own: one whose sessions read nothing keeps nobody waiting
+    but itself.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._sessions: weakref.WeakKeyDictionary[Connection, Caller] = weakref.WeakKeyDictionary()
-        self._buses: dict[Caller, InMemorySubscriptionBus] = {}
-        self._due: set[Caller | None] = set()
+        self._audiences: dict[Who, _Audience] = {}
+        self._due: set[Who | None] = set()
         self._wake = anyio.Event()
         catalogue.on_change(self._changed)
 
     def _changed(self, caller: Caller | None) -> None:
         """Hear of a change; several before anybody was told are one."""
-        self._due.add(caller)
+        self._due.add(None if caller is None else _who(caller))
         self._wake.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Tell of changes while this is entered; leave it in the same task."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._tell_all)
+            tasks.start_soon(self._tell_all, tasks)
             try:
                 yield
             finally:
@@ -58,40 +69,84 @@ class Changes:
     def listed(self, context: ServerRequestContext[Any, Any]) -> None:
         """Remember a 2025-11-25 session that has asked for the list: it cares for changes."""
         exchange = of_sdk(context)
-        if not exchange.modern and len(self._sessions) < _MOST_SESSIONS:
+        if not exchange.modern:
             # The session is made for each request; what lives as long as the client is behind it.
-            self._sessions[context.session._connection] = exchange.caller
+            self._of(exchange.caller).sessions.add(context.session._connection)
 
     async def listen(
         self, context: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Serve one `subscriptions/listen` of 2026-07-28."""
-        caller = of_sdk(context).caller
-        bus = self._buses.setdefault(caller, InMemorySubscriptionBus())
-        return await ListenHandler(_Counted(bus, lambda: self._buses.pop(caller, None)))(
-            context, params
-        )
+        bus = self._of(of_sdk(context).caller).bus
+        return await ListenHandler(_Counted(bus, self._sweep))(context, params)
 
-    async def _tell_all(self) -> None:
+    def _of(self, caller: Caller) -> _Audience:
+        return self._audiences.setdefault(_who(caller), _Audience())
+
+    def _sweep(self) -> None:
+        """Forget callers of whom nothing listens any more."""
+        self._audiences = {who: one for who, one in self._audiences.items() if one.is_there}
+
+    async def _tell_all(self, tasks: TaskGroup) -> None:
         while True:
             await self._wake.wait()
             self._wake = anyio.Event()
             due, self._due = self._due, set()
-            for caller, bus in list(self._buses.items()):
-                if due & {None, caller}:
-                    await bus.publish(ToolsListChanged())
-            for session, caller in list(self._sessions.items()):
-                if due & {None, caller}:
-                    # A session that has ended meanwhile, or whose client reads nothing.
-                    with contextlib.suppress(Exception), anyio.move_on_after(1.0):
-                        await session.send_tool_list_changed()
+            self._sweep()
+            for who, audience in self._audiences.items():
+                if due & {None, who}:
+                    audience.tell(tasks)
+
+
+class _Audience:
+    """What of one caller's listens."""
+
+    def __init__(self) -> None:
+        self.bus = InMemorySubscriptionBus()
+        self.sessions: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._due = self._telling = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody would hear."""
+        return bool(self.bus._listeners or self.sessions or self._telling)
+
+    def tell(self, tasks: TaskGroup) -> None:
+        """Have everybody told; changes while they are told are one more, afterwards."""
+        self._due = True
+        if not self._telling:
+            self._telling = True
+            tasks.start_soon(self._tell)
+
+    async def _tell(self) -> None:
+        try:
+            while self._due:
+                self._due = False
+                await self.bus.publish(ToolsListChanged())
+                limiter = anyio.CapacityLimiter(AT_ONCE)
+                async with anyio.create_task_group() as tasks:
+                    for session in list(self.sessions):
+                        tasks.start_soon(_tell_one, session, limiter)
+        finally:
+            self._telling = False
+
+
+async def _tell_one(session: Connection, limiter: anyio.CapacityLimiter) -> None:
+    # A session that has ended meanwhile, or whose client reads nothing.
+    async with limiter:
+        with contextlib.suppress(Exception), anyio.move_on_after(PATIENCE):
+            await session.send_tool_list_changed()
+
+
+def _who(caller: Caller) -> Who:
+    return caller.principal, caller.kernel_id
 
 
 class _Counted:
-    """A bus that is dropped with its last listener."""
+    """A bus whose listeners are missed when they leave."""
 
-    def __init__(self, bus: InMemorySubscriptionBus, drop: Callable[[], object]) -> None:
-        self._bus, self._drop = bus, drop
+    def __init__(self, bus: InMemorySubscriptionBus, left: Callable[[], object]) -> None:
+        self._bus, self._left = bus, left
 
     async def publish(self, event: ServerEvent) -> None:
         await self._bus.publish(event)
@@ -101,7 +156,6 @@ class _Counted:
 
         def leave() -> None:
             unsubscribe()
-            if not self._bus._listeners:
-                self._drop()
+            self._left()
 
         return leave

@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 from mcp.shared.exceptions import MCPError
@@ -36,6 +36,7 @@ from mcp_types import (
     ElicitResult,
     InputRequiredResult,
 )
+from msgspec import Struct, field
 
 from ...wire.errors import ValetError
 from ...wire.mcp import META_WHOLE
@@ -77,6 +78,11 @@ class Asking:
     hold: float = HOLD
     poll: float = LONG_POLL_SECONDS
 
+    def title(self, provider: str) -> str:
+        """Return what people know a provider by: its name, where it was removed meanwhile."""
+        profile = self.profiles.get(provider)
+        return profile.title if profile else provider
+
 
 async def call_tool(asking: Asking, exchange: Exchange, params: CallParams) -> Came:
     """Answer one `tools/call`, asking the person on the way when that is needed.
@@ -86,8 +92,7 @@ async def call_tool(asking: Asking, exchange: Exchange, params: CallParams) -> C
     return await _Leg(asking, exchange, params).run()
 
 
-@dataclass
-class _Leg:
+class _Leg(Struct):
     """One request of a call: the only one, or one of several (2026-07-28)."""
 
     asking: Asking
@@ -164,12 +169,12 @@ class _Leg:
         question = needs.question
         before = self.asked.get(question.about)
         if before is not None and question.things <= set(before):
-            raise needs.again(self.asking.profiles[question.provider].title)
+            raise needs.again(self.asking.title(question.provider))
         self.asked[question.about] = sorted({*(before or ()), *question.things})
 
     def _required(self, transaction: Transaction) -> ValetError:
         """Return the error of a call that could not wait any longer."""
-        title = self.asking.profiles[transaction.provider].title
+        title = self.asking.title(transaction.provider)
         if self.exchange.caller.client is not None:  # it has no cell, and no %connect
             return ValetError("answer_required", question=in_words(transaction.kind, title))
         match transaction.kind:
@@ -181,7 +186,7 @@ class _Leg:
 
     def _end(self, transaction: Transaction) -> None:
         """Raise the error of a sign-in that ended in any way but well (ES-14)."""
-        title = self.asking.profiles[transaction.provider].title
+        title = self.asking.title(transaction.provider)
         error = transaction.outcome(title)
         if error is not None:
             raise error
@@ -204,7 +209,7 @@ class _Leg:
         answer = self._answer()
         if answer is not None and answer.action != "accept":
             self.asking.transactions.end(transaction.id, answer.action)
-            title = self.asking.profiles[transaction.provider].title
+            title = self.asking.title(transaction.provider)
             code = "declined" if answer.action == "decline" else "cancelled"
             raise ValetError(code, question=in_words(transaction.kind, title))
         if answer is not None:
@@ -271,7 +276,7 @@ class _Leg:
     async def _wait(self, transaction: Transaction, seconds: float) -> Transaction:
         """Wait for the sign-in to end, at most `seconds`. Raises `Gone` when the client went."""
         deadline = anyio.current_time() + seconds
-        title = self.asking.profiles[transaction.provider].title
+        title = self.asking.title(transaction.provider)
         told = 0.0
         while not transaction.state.final:
             left = deadline - anyio.current_time()
@@ -286,7 +291,7 @@ class _Leg:
         return transaction
 
     def _message(self, transaction: Transaction) -> str:
-        title = self.asking.profiles[transaction.provider].title
+        title = self.asking.title(transaction.provider)
         who = "this program" if transaction.client else "this notebook"
         asks = _MESSAGES[transaction.kind].format(title=title, who=who)
         return f"{asks} {transaction.reason}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import Any, Self
@@ -28,12 +28,13 @@ from ..._version import __version__
 from ...wire.routes import LONG_POLL_SECONDS
 from ..calls import Calls
 from ..elicitation import Transactions
+from ..http import whole
 from ..kernels import Caller, Kernels
 from ..oauth import Profile
 from ..refusal import Refusal, refuse
 from ..vault import Vault
 from .arrived import Arrived
-from .authentication import Authenticator, admit, authenticate
+from .authentication import admit, authenticate
 from .changes import Changes
 from .elicit import HOLD, Asking
 from .exchange import of_sdk
@@ -41,10 +42,11 @@ from .familiar import Familiar
 from .handlers import Handlers
 from .inbound import is_single
 from .instructions import instructions
-from .presence import PRESENCE, Presence, Watched
+from .presence import AT_ONCE, PRESENCE, Presence, Watched
 from .results import success
 from .sessions import Sessions
 from .single import Singles
+from .soon import Soon
 from .state import boundary
 
 Message = MutableMapping[str, Any]
@@ -109,9 +111,9 @@ class Endpoint:
     ) -> None:
         asking = Asking(calls, transactions, vault, profiles, hold, poll)
         self._kernels = kernels
-        self._authenticators: Sequence[Authenticator] = (kernels.find,)
         self._handlers = Handlers(asking)
         self._familiar = Familiar()
+        self._soon = Soon(AT_ONCE)
         self._changes = Changes(calls.catalogue)
         sealing = boundary(vault)
         server = self._server(calls, sealing)
@@ -153,7 +155,7 @@ class Endpoint:
 
         Raises `ValetError` ("too_many_requests") before anything is sent.
         """
-        caller = authenticate(scope, self._authenticators)
+        caller = authenticate(scope, self._kernels.known)
         if isinstance(caller, Refusal):
             await refuse(send, caller)
             return
@@ -162,14 +164,14 @@ class Endpoint:
     async def serve(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request of somebody who has proved who they are; as `__call__`."""
         with self._kernels.request_of(caller):
-            if is_single(scope["headers"]):
+            if is_single(scope):
                 await self._single(caller, scope, receive, send)
             else:
                 await self._by_sdk(caller, scope, Presence(receive), send)
 
     async def _single(self, caller: Caller, scope: Message, receive: Receive, send: Send) -> None:
-        arrived = await Arrived.of(receive)
-        presence = Watched(arrived.replay)
+        arrived = await Arrived.of(receive, whole(scope))
+        presence = Watched(arrived.replay, arrived.whole, self._soon)
         inbound = None
         if arrived.body is not None:
             inbound = self._familiar.read(
@@ -184,7 +186,7 @@ class Endpoint:
     async def _by_sdk(self, caller: Caller, scope: Message, presence: Presence, send: Send) -> None:
         _calling.set(caller)
         admitted = {**admit(scope, caller), PRESENCE: presence}
-        if is_single(scope["headers"]):
+        if is_single(scope):
             await self._manager.handle_request(admitted, presence.receive, send)
         else:
             await self._sessions.serve(caller, admitted, presence.receive, send)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from ..http import of_head
 from . import inbound
 from .inbound import Inbound, SchemaOf
 
@@ -22,14 +23,34 @@ _FORMS = 64
 """Forms that are remembered: a client has one or two."""
 
 _LONGEST = 4096
-"""Characters of a `_meta` that is remembered."""
+"""Bytes of a `_meta` that is remembered."""
 
-_OF_THE_CALL = (b"mcp-name", b"content-length", b"authorization")
+_NAME = b"mcp-name"
+_OF_THE_CALL = (_NAME, b"content-length", b"authorization")
 """Headers that are no part of a form: the last is nobody's business here."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-Form = tuple[tuple[tuple[bytes, bytes], ...], str]
+Head = tuple[tuple[bytes, bytes], ...]
+Form = tuple[Head, bytes]
+
+
+class _Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    arguments: dict[str, Any]
+    meta: msgspec.Raw = msgspec.field(name="_meta")
+
+
+class _Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A call without anything unusual."""
+
+    jsonrpc: Literal["2.0"]
+    id: int | str
+    method: Literal["tools/call"]
+    params: _Params
+
+
+_CALLS = msgspec.json.Decoder(_Plain)
 
 
 class _Asked(NamedTuple):
@@ -42,14 +63,6 @@ class _Asked(NamedTuple):
     input_responses: None = None
 
 
-class _Plain(NamedTuple):
-    """A call without anything unusual, and the form that it is of."""
-
-    id: int | str
-    params: dict[str, Any]
-    form: Form
-
-
 class Familiar:
     """Reads requests, and remembers the forms of those that were accepted."""
 
@@ -58,63 +71,57 @@ class Familiar:
 
     def read(self, scope: Mapping[str, Any], body: bytes, schema_of: SchemaOf) -> Inbound | None:
         """Return what `inbound.read` does."""
-        plain = _plain(scope, body)
+        head = of_head(scope, "form", lambda: _head(scope))
+        plain = _plain(scope, body) if head else None
         if plain is None:
             return inbound.read(scope, body, schema_of)
-        known = self._known.get(plain.form)
-        if known is not None and schema_of(plain.params["name"]) is None:
-            asked = plain.params
-            params = _Asked(asked["name"], asked["arguments"], asked["_meta"])
+        params, form = plain.params, (head, bytes(plain.params.meta))
+        known = self._known.get(form)
+        if known is not None and schema_of(params.name) is None:
+            meta = known.raw["_meta"]
+            raw = {"name": params.name, "arguments": params.arguments, "_meta": meta}
+            asked = _Asked(params.name, params.arguments, meta)
             return Inbound(
                 plain.id,
                 known.method,
                 known.version,
-                plain.params,
-                params,
+                raw,
+                asked,
                 known.capabilities,
                 known.waits,
             )
         judged = inbound.read(scope, body, schema_of)
-        if judged is not None:
-            self._remember(plain.form, judged)
+        if judged is not None and judged.progress_token is None:
+            self._remember(form, judged)
         return judged
 
     def _remember(self, form: Form, judged: Inbound) -> None:
+        if len(form[1]) > _LONGEST:
+            return
         # Of the call itself nothing is kept: its arguments are somebody's data.
         nothing = _Asked("", {}, {})
-        self._known[form] = replace(judged, id=0, raw={}, params=nothing)
+        of_all = {"_meta": judged.raw["_meta"]}
+        self._known[form] = replace(judged, id=0, raw=of_all, params=nothing)
         if len(self._known) > _FORMS:
             self._known.popitem(last=False)
 
 
-def _plain(scope: Mapping[str, Any], body: bytes) -> _Plain | None:
-    """Return a call that is one `tools/call` with a name, arguments and `_meta`, and no more."""
+def _head(scope: Mapping[str, Any]) -> Head:
+    """Return what the heads of a client's calls have in common; nothing of an unusual one."""
     headers = dict(scope["headers"])
     if scope["method"] != "POST" or len(headers) != len(scope["headers"]):
-        return None
-    name = headers.get(b"mcp-name", b"")
+        return ()
+    return tuple(header for header in headers.items() if header[0] not in _OF_THE_CALL)
+
+
+def _plain(scope: Mapping[str, Any], body: bytes) -> _Plain | None:
+    """Return a call that is one `tools/call` with a name, arguments and `_meta`, and no more."""
     try:
-        message = msgspec.json.decode(body)
+        call = _CALLS.decode(body)
     except _UNREADABLE:
         return None
-    match message:
-        case {
-            "jsonrpc": "2.0",
-            "id": int() | str() as identity,
-            "method": "tools/call",
-            "params": {"name": str(called), "arguments": dict(), "_meta": dict(meta)} as params,
-        }:
-            unusual = len(message) > 4 or len(params) > 3 or isinstance(identity, bool)
-        case _:
-            return None
-    if unusual or "progressToken" in meta or not _is_named(called, name):
-        return None
-    about = repr(meta)
-    if len(about) > _LONGEST:
-        return None
-    for header in _OF_THE_CALL:
-        headers.pop(header, None)
-    return _Plain(identity, params, (tuple(headers.items()), about))
+    header = next((value for name, value in reversed(scope["headers"]) if name == _NAME), b"")
+    return call if _is_named(call.params.name, header) else None
 
 
 def _is_named(called: str, header: bytes) -> bool:

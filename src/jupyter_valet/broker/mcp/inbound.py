@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mcp.shared.inbound import (
@@ -28,8 +27,10 @@ from mcp_types import (
 )
 from mcp_types.methods import validate_client_request
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
+from ..http import of_head
 from .patience import declared
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -46,8 +47,7 @@ _OLDER = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 _ACCEPTED = {"application/json", "text/event-stream"}
 
 
-@dataclass(frozen=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """A request that the SDK would accept, with its parameters as they came and as a model."""
 
     id: RequestId
@@ -75,8 +75,12 @@ class Inbound:
         return capabilities.elicitation is not None and capabilities.elicitation.url is not None
 
 
-def is_single(headers: RawHeaders) -> bool:
+def is_single(scope: Mapping[str, Any]) -> bool:
     """Tell whether a request is of a revision without sessions; the SDK decides the same way."""
+    return of_head(scope, "single", lambda: _is_single(scope["headers"]))
+
+
+def _is_single(headers: RawHeaders) -> bool:
     version = next((value for name, value in headers if name == b"mcp-protocol-version"), None)
     return version is not None and version not in _OLDER
 

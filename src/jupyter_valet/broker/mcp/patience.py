@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import cached_property
 from typing import Any, Self
 
 from ...wire.held import LONGEST, PATIENCE
+from ..http import Whole
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -26,14 +28,21 @@ _STREAM = [
 
 
 class Patience:
-    """The answer to one request."""
+    """The answer to one request; `whole` is that, if it came in one piece."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, whole: Whole | None = None) -> None:
         self._send = send
-        self._turn = asyncio.Lock()
+        self._whole = whole
         self._answered = False
         self._streaming = False
+        self._alone = True
         self._pings: asyncio.Task[None] | None = None
+
+    @cached_property
+    def _turn(self) -> asyncio.Lock:
+        """Whose turn it is to send; most answers have nobody beside them."""
+        self._alone = False
+        return asyncio.Lock()
 
     def begin(self) -> None:
         """Send pings from now on, if there is nothing else to send."""
@@ -54,15 +63,23 @@ class Patience:
 
     async def answer(self, status: int, body: bytes) -> None:
         """Send the answer; in a stream that has begun, its status is no longer seen."""
+        if self._alone and self._pings is None:  # nobody who could want a turn
+            await self._answer(status, body)
+            return
         async with self._turn:
-            self._answered = True
-            if self._streaming:
-                body = _event(body)
-            else:
-                length = str(len(body)).encode()
-                headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-                await self._start(status, headers)
-            await self._send({"type": "http.response.body", "body": body})
+            await self._answer(status, body)
+
+    async def _answer(self, status: int, body: bytes) -> None:
+        self._answered = True
+        if self._streaming:
+            body = _event(body)
+        elif status == 200 and self._whole is not None and self._whole.answer(body):
+            return
+        else:
+            length = str(len(body)).encode()
+            headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+            await self._start(status, headers)
+        await self._send({"type": "http.response.body", "body": body})
 
     async def _ping(self) -> None:
         while True:

@@ -7,6 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ..http import Whole
+from .soon import Soon
+
 PRESENCE = "jupyter_valet.presence"
 """Where the ASGI scope holds the request's `Presence`."""
 
@@ -46,14 +49,21 @@ class Presence:
 class Watched(Presence):
     """The same for a request whose body was read, so that nobody else receives any more."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(
+        self, receive: Receive, whole: Whole | None = None, soon: Soon | None = None
+    ) -> None:
         super().__init__(receive)
+        self.whole = whole
+        """The request, if it came in one piece."""
+        self._soon = soon or Soon(AT_ONCE)
         self._watch: asyncio.Task[None] | None = None
         self._cancelled = False
 
     def check(self) -> None:
         """Raise `Gone` when the client has disconnected, as far as the event loop knows."""
-        if self._watch is None:
+        if self.whole is not None:
+            self._gone = self.whole.disconnected
+        elif self._watch is None:
             self._look()
         super().check()
 
@@ -66,8 +76,7 @@ class Watched(Presence):
         """
         task = asyncio.current_task()
         assert task is not None
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(AT_ONCE, self._wait, task, on_wait)
+        moment = self._soon.call(lambda: self._wait(task, on_wait))
         try:
             await answer
         except asyncio.CancelledError:
@@ -75,7 +84,7 @@ class Watched(Presence):
             if not self._cancelled or task.uncancel() > 0:
                 raise
         finally:
-            timer.cancel()
+            moment.over()
             if self._watch is not None:
                 self._watch.cancel()
 

@@ -27,6 +27,7 @@ from mcp_types import (
     TextContent,
 )
 from mcp_types.methods import serialize_server_result
+from msgspec import Struct
 
 from ..catalogue import ToolOutcome
 from ..control import describe
@@ -56,7 +57,7 @@ class Singles:
 
     async def serve(self, inbound: Inbound, caller: Caller, presence: Watched, send: Send) -> None:
         """Answer `inbound`; the call is cancelled when the client goes (PS-06)."""
-        with Patience(send) as patience:
+        with Patience(send, presence.whole) as patience:
             single = _Single(inbound, caller, presence, patience)
             await presence.watching(self._answer(inbound, single), patience.begin)
 
@@ -135,8 +136,7 @@ class _Request:
     scope: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Single:
+class _Single(Struct, frozen=True):
     """The `Exchange` of one request and one answer: nothing can be asked of the client."""
 
     inbound: Inbound
@@ -191,7 +191,9 @@ async def _refuse(inbound: Inbound, error: ErrorData, patience: Patience) -> Non
 
 
 def _reply(inbound: Inbound, kind: str, value: bytes) -> bytes:
-    identity = json.dumps(inbound.id).encode()
+    identity = (
+        b"%d" % inbound.id if isinstance(inbound.id, int) else json.dumps(inbound.id).encode()
+    )
     return b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (identity, kind.encode(), value)
 
 

@@ -19,6 +19,8 @@ from ..egress.placement import BEARER, Placement
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")  # RFC 6749 §3.3
 _MOST_SCOPES = 64
+_NORMALISED = 256
+"""Sets of scopes that are kept as `normalise` returned them."""
 
 Flow = Literal["code", "device", "client_credentials"]
 """How tokens are got: RFC 6749 §4.1 in the browser, RFC 8628 by a code that the person types, or
@@ -166,6 +168,14 @@ class Profile:
     """Who alone may use it; empty: everybody."""
     configured: bool = False
     """Whether it came from the person's configuration rather than from this package."""
+    named_by: str = field(default="", compare=False)
+    """Who says that there is this provider, when it is a notebook: in its own words."""
+    place: str = ""
+    """The address that it is for, where a notebook says so: one host may have many tenants, and
+    what was allowed for one is nothing to the next that the notebook puts in its place."""
+    answers_for_itself: bool = False
+    """Whether its issuer is a document's word: then who signs in, and where a code is typed and
+    redeemed, is at the issuer's own origin, which the page shows (R146)."""
 
     @property
     def keyed(self) -> bool:
@@ -241,6 +251,10 @@ class Profile:
         origin, _ = split_url(self.authorization_endpoint or self.issuer)
         return str(origin).partition("://")[2]
 
+    def may_be_at(self, origin: Origin) -> bool:
+        """Tell whether people may be sent to `origin` to sign in, and codes to be redeemed."""
+        return not self.answers_for_itself or origin == split_url(self.issuer)[0]
+
     @property
     def fingerprint(self) -> str:
         """Digest of where secrets would be sent, for profiles that a configuration file can change.
@@ -259,7 +273,7 @@ class Profile:
             sorted(map(str, self.origins)),
             self.loopback,
         ]
-        where += [text for text in (self.resource, self.program) if text]
+        where += [text for text in (self.resource, self.program, self.place) if text]
         if self.device.endpoint:
             where.append(f"device {self.device.endpoint}")
         if self.flow != "code":
@@ -305,6 +319,19 @@ class Profile:
         """
         if self.keyed:
             return frozenset()
+        asked = scopes if isinstance(scopes, frozenset) else frozenset(scopes)
+        known = self._normalised.get(asked)
+        if known is None:
+            if len(self._normalised) >= _NORMALISED:  # an upstream may name what it likes
+                self._normalised.clear()
+            known = self._normalised[asked] = self._with_contents(asked)
+        return known
+
+    @cached_property
+    def _normalised(self) -> dict[frozenset[str], frozenset[str]]:
+        return {}
+
+    def _with_contents(self, scopes: Iterable[str]) -> frozenset[str]:
         found: set[str] = set()
         pending = [self._alias(scope) for scope in scopes]
         while pending:

@@ -15,6 +15,9 @@ from .profile import Profile
 _OAUTH = "/.well-known/oauth-authorization-server"
 _OIDC = "/.well-known/openid-configuration"
 
+_ITS_OWN = ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+"""Where people sign in, and codes are issued and redeemed."""
+
 
 class BadMetadata(Exception):
     """The metadata cannot be used; `slug` is a key of `errors.WORDS`."""
@@ -116,6 +119,8 @@ def _endpoint(
     except (ValueError, AttributeError, TypeError):
         raise BadMetadata("bad_metadata") from None
     if origin.loopback != profile.loopback:
+        raise BadMetadata("bad_metadata")
+    if name in _ITS_OWN and not profile.may_be_at(origin):
         raise BadMetadata("bad_metadata")
     return str(url)
 

@@ -118,12 +118,16 @@ def _shown(profile: Profile, value: object) -> str:
 
 
 def _address(profile: Profile, value: object) -> tuple[Origin, str]:
-    """Return where the code is typed: https, and on this machine only for who lives there."""
+    """Return where the code is typed: https, and on this machine only for who lives there.
+
+    At an issuer that a notebook's document named, that is the issuer: it could else pass on the
+    code of a provider that the person knows, and have what they allow there.
+    """
     try:
         origin, _ = split_url(value)  # type: ignore[arg-type]
     except (ValueError, AttributeError, TypeError):
         raise OAuthRefused(profile.title, "bad_code") from None
-    if origin.loopback != profile.loopback:
+    if origin.loopback != profile.loopback or not profile.may_be_at(origin):
         raise OAuthRefused(profile.title, "bad_code")
     return origin, str(value)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ...wire.errors import ValetError
 from ...wire.routes import PAGE_CONNECTIONS
 from ...wire.views import Kind
-from ..elicitation import NeedsApproval, NeedsAuthorization, NeedsGrant
+from ..elicitation import Needs, NeedsApproval, NeedsAuthorization, NeedsGrant
 from ..kernels import Caller
 from . import decide
 from .grant import Grant
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from ..oauth import Profile
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(Struct, frozen=True):
     """What is about to be done with a person's connection, in facts of the broker's own.
 
     Nothing in it may be a kernel's word: `tool` is what an approval holds for.
@@ -78,6 +79,26 @@ class Access:
         if grant.limits.per_hour:
             self._policy.rates.count(grant.id)
         return connection
+
+    def may_follow(
+        self, caller: Caller, profile: Profile, connection: Connection, use: Use
+    ) -> bool:
+        """Tell whether the request for `connection` may go on where a redirect leads: to `use`.
+
+        That is judged as if it were asked for itself; but nobody is asked about it, and what was
+        approved was another request. Raises `ValetError` ("limit_reached").
+        """
+        use = judged(profile, use)
+        wanted = _wanted(profile, use)
+        try:
+            found, grant = self._found(caller, profile, use, wanted)
+        except Needs:
+            return False
+        if found.id != connection.id or (use.access == "write" and grant.access != "read_write"):
+            return False
+        if what := _outside(use, wanted, connection, grant):
+            raise self._refused(caller, profile, use, connection, what)
+        return True
 
     def check(self, caller: Caller, profile: Profile, use: Use) -> None:
         """Raise what is missing for uses like this one; nothing is counted or used up.
@@ -143,12 +164,9 @@ class Access:
         connection: Connection,
         grant: Grant,
     ) -> None:
-        if grant.limits == NO_LIMITS:
+        if grant.limits is NO_LIMITS or grant.limits == NO_LIMITS:
             return
-        request = use.request
-        # What the connection is used for: the narrowest set that it holds.
-        scopes = wanted.satisfied_by(connection.scopes) or frozenset()
-        what = exceeded(grant.limits, request.method, request.origin, request.target, scopes)
+        what = _outside(use, wanted, connection, grant)
         most = grant.limits.per_hour
         if not what and most and self._policy.rates.within_hour(grant.id) >= most:
             what = f"more than {most} calls an hour"
@@ -158,14 +176,15 @@ class Access:
     def _spend_approval(
         self, caller: Caller, profile: Profile, use: Use, connection: Connection
     ) -> None:
-        request, approvals, kernel = use.request, self._policy.approvals, caller.kernel_id
+        request, approvals = use.request, self._policy.approvals
+        who = (caller.principal, caller.kernel_id)
         if profile.never.covers(request.method, request.target):
             self._record("connection.refused", caller, use, connection, "endpoint_denied")
             raise ValetError("endpoint_denied", provider=profile.title)
-        if approvals.has_run(kernel, use.tool, connection.id):
+        if approvals.has_run(who, use.tool, connection.id):
             return self._record("approval.used", caller, use, connection, reason="this run")
         digest = self._policy.digests.of(caller, connection.id, use.tool, request)
-        if not approvals.take(kernel, digest):
+        if not approvals.take(who, digest):
             raise NeedsApproval(
                 profile.name,
                 _reason(use, f"it wants to send {request.method} to {request.origin}"),
@@ -231,9 +250,17 @@ def judged(profile: Profile, use: Use) -> Use:
     return use
 
 
+def _outside(use: Use, wanted: decide.Wanted, connection: Connection, grant: Grant) -> str:
+    """Return which limit of `grant` the request is outside of, in words; the rate is none here."""
+    request = use.request
+    # What the connection is used for: the narrowest set that it holds.
+    scopes = wanted.satisfied_by(connection.scopes) or frozenset()
+    return exceeded(grant.limits, request.method, request.origin, request.target, scopes)
+
+
 def _wanted(profile: Profile, use: Use) -> decide.Wanted:
     return decide.Wanted(
-        str(use.request.origin),
+        use.request.origin,
         profile.normalise(use.scopes),
         tuple(map(profile.normalise, use.alternatives)),
         write=use.access == "write",

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from ..egress.origin import Origin
 from ..kernels import Caller
 from .grant import Grant
 
@@ -13,11 +16,10 @@ if TYPE_CHECKING:
     from ..connections import Connection
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a use needs of a connection and of a grant, in facts of the broker's own."""
 
-    origin: str
+    origin: Origin
     scopes: frozenset[str] = frozenset()
     """Normalised: what to ask for when there is none that would do."""
     alternatives: tuple[frozenset[str], ...] = ()
@@ -27,12 +29,13 @@ class Wanted:
 
     def satisfied_by(self, granted: frozenset[str]) -> frozenset[str] | None:
         """Return the set of scopes that would do and is granted, None when there is none."""
-        sets = (self.scopes, *self.alternatives)
-        return next((scopes for scopes in sets if scopes <= granted), None)
+        for scopes in (self.scopes, *self.alternatives):
+            if scopes <= granted:
+                return scopes
+        return None
 
 
-@dataclass(frozen=True)
-class Allow:
+class Allow(Struct, frozen=True):
     """Run it with this connection, under this grant, as far as its limits go."""
 
     connection: Connection
@@ -93,21 +96,24 @@ def decide(
     own = [
         connection
         for connection in connections
-        if connection.principal == caller.principal
-        and wanted.origin in map(str, connection.origins)
+        if connection.principal == caller.principal and wanted.origin in connection.origins
     ]
-    active = sorted(
-        (connection for connection in own if connection.status == "active"),
-        key=lambda connection: connection.last_used_at or connection.created_at,
-        reverse=True,
-    )
+    active = [connection for connection in own if connection.status == "active"]
+    if len(active) > 1:
+        active.sort(key=lambda one: one.last_used_at or one.created_at, reverse=True)
     if not active:
         return NeedsConnection(own[0].reason if own else "")
-    given = [(c, g) for c in active for g in grants if is_for(g, c)]
-    live = [(c, g) for c, g in given if g.lasts(now)]
-    covered = [(c, g) for c, g in live if wanted.satisfied_by(c.scopes) is not None]
+    covered = [
+        (c, g)
+        for c in active
+        if wanted.satisfied_by(c.scopes) is not None
+        for g in grants
+        if is_for(g, c) and g.lasts(now)
+    ]
     if covered:
         return _under(covered, wanted)
+    given = [(c, g) for c in active for g in grants if is_for(g, c)]
+    live = [(c, g) for c, g in given if g.lasts(now)]
     if live:
         return NeedsScopes(live[0][0], wanted.scopes - live[0][0].scopes)
     offers = tuple(c for c in active if wanted.satisfied_by(c.scopes) is not None)

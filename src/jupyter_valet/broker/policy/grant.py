@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from msgspec import Struct, structs
 
 from ...wire.views import GrantView
 from ..kernels import Caller, below
 from ..vault import Record
-from .limits import Limits
+from .limits import NO_LIMITS, Limits
 
 KIND = "grant"
 
@@ -18,8 +20,7 @@ Access = Literal["read", "read_write"]
 FOREVER = 0.0
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """Who a grant is given to: a notebook of a person, one run of one kernel, or a client.
 
     A notebook is its path below a server's folder, both in the server's words (design, section
@@ -52,7 +53,7 @@ class Subject:
         rest = below(self.notebook, old)
         if self.kernel_id or self.client or self.root != root or rest is None:
             return None
-        return replace(self, notebook=new + rest)
+        return structs.replace(self, notebook=new + rest)
 
     @classmethod
     def run_of(cls, caller: Caller) -> Subject:
@@ -71,7 +72,7 @@ class Grant:
     access: Access = "read"
     writes: frozenset[str] = frozenset()
     """Tools that may write although the access is to read."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = NO_LIMITS
     until: float = FOREVER
     level: str = ""
     """The lowest isolation level that the person agreed to."""
@@ -98,8 +99,12 @@ class Grant:
 
     def to_meta(self) -> dict[str, Any]:
         """Return what the vault keeps: nothing of it is secret, all of it is authenticated."""
-        meta = asdict(self)
-        return meta | {"writes": sorted(self.writes), "limits": self.limits.to_meta()}
+        parts = {
+            "subject": structs.asdict(self.subject),
+            "writes": sorted(self.writes),
+            "limits": self.limits.to_meta(),
+        }
+        return asdict(self) | parts
 
     @classmethod
     def from_record(cls, record: Record) -> Grant:

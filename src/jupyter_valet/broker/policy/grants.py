@@ -32,7 +32,7 @@ class Grants:
         self._stored: dict[str, Grant] = {}
         self._by_subject: dict[Subject, list[Grant]] = {}
         self._runs: dict[str, Grant] = {}
-        self._ended: dict[str, float] = {}
+        self._ended: dict[tuple[str, str], float] = {}
 
     # Look-ups --------------------------------------------------------------------------------
 
@@ -103,16 +103,19 @@ class Grants:
         for grant in self.of_connection(principal, connection):
             self.end(grant, "the connection has ended")
 
-    def end_kernel(self, kernel_id: str) -> None:
-        """Take back what was given for one run: the kernel has stopped or restarts."""
-        self._ended[kernel_id] = self._clock()
+    def end_kernel(self, kernel_id: str, principal: str = "") -> None:
+        """Take back what was given for one run: the kernel has stopped or restarts.
+
+        Clients have no runs, but an end: then `principal` says whose it was.
+        """
+        self._ended[principal, kernel_id] = self._clock()
         for grant in [g for g in self._runs.values() if g.subject.kernel_id == kernel_id]:
             self._runs.pop(grant.id)
             self._note("grant.ended", grant, "the kernel has ended")
 
-    def ended_at(self, kernel_id: str) -> float:
-        """Return when a kernel last stopped or restarted; 0 for one that has not."""
-        return self._ended.get(kernel_id, 0.0)
+    def ended_at(self, principal: str, kernel_id: str) -> float:
+        """Return when a kernel last stopped or restarted, or the person's client; 0 for never."""
+        return max(self._ended.get((whose, kernel_id), 0.0) for whose in ("", principal))
 
     def moved(self, root: str, old: str, new: str) -> None:
         """Follow a notebook, or a folder of them, to its new path; an empty `new` deletes it.

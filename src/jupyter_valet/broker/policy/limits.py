@@ -63,7 +63,8 @@ class Limits:
     def from_meta(cls, meta: Mapping[str, Any]) -> Limits:
         """Read what `to_meta` wrote."""
         lists = {name: tuple(meta[name]) for name in ("hosts", "methods", "paths", "scopes")}
-        return cls(**lists, per_hour=meta["per_hour"])
+        found = cls(**lists, per_hour=meta["per_hour"])
+        return NO_LIMITS if found == NO_LIMITS else found
 
 
 NO_LIMITS = Limits()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from ...wire.errors import ValetError
 from ..catalogue import Call, Catalogue, Source, Tool, ToolOutcome, UnknownTool

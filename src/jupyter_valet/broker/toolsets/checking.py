@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from ...wire.errors import ValetError
+from .bounded import validator
 
 
 class Check:
@@ -91,8 +92,13 @@ def _compiled(schema: Mapping[str, Any]) -> Any:
     The API checks the rest itself, so a document's odd schema does not make its tool unusable.
     """
     try:
-        return jsonschema_rs.validator_for(dict(schema), offline=True)
+        return validator(schema)
     except (ValueError, jsonschema_rs.ReferencingError):
-        names = dict.fromkeys(schema.get("properties", ()), True)
-        known = {**schema, "properties": names, "$defs": {}}
-        return jsonschema_rs.validator_for(known, offline=True)
+        known: dict[str, Any] = {
+            "type": "object",
+            "properties": dict.fromkeys(schema.get("properties", ()), True),
+            "required": schema.get("required", []),
+        }
+        if schema.get("additionalProperties") is False:
+            known["additionalProperties"] = False
+        return validator(known)

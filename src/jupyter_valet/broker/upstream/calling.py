@@ -88,16 +88,14 @@ class Visits:
             visit = await self.admitted(call.caller, server, self._reach.use(server, tool, call))
             elicits = self._questions.of(server, call, held)
             params = CallToolRequestParams(name=tool.offer.upstream, arguments=dict(call.arguments))
+            self._used(visit)
             try:
                 result = await self._with_session(
                     visit, lambda session: rounds(session, server, params, call.progress, elicits)
                 )
             except MCPError as error:
-                outcome = results.refusal(server, error)
-            else:
-                outcome = results.outcome(server, result)
-            self._used(visit)
-            return outcome
+                return results.refusal(server, error)
+            return results.outcome(server, result)
 
         return await self._holding.run(call, work)
 

@@ -234,7 +234,11 @@ class Directory:
 
     def _take(self, server: Server, facts: Facts) -> None:
         self._facts[server.name] = facts
-        self._profiles[server.name] = profile(server, facts)
+        known = profile(server, facts)
+        if server.subject is not None:
+            words = f"an MCP server that a notebook added, {server.url}"
+            known = replace(known, named_by=words, place=server.url)
+        self._profiles[server.name] = known
 
 
 def _added(name: str, meta: Mapping[str, Any]) -> Server:

@@ -13,7 +13,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..catalogue import Call, ToolOutcome
 from ..elicitation import Needs
@@ -79,7 +80,8 @@ class Held:
         if self.needs is not None:
             # Whoever comes back has heard of the answer, perhaps before we have.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._goes_on.wait(), _HEARD_SECONDS)
+                async with asyncio.timeout(_HEARD_SECONDS):
+                    await self._goes_on.wait()
         asked = asyncio.create_task(self._asked.wait())
         try:
             await asyncio.wait({self.task, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 import jsonschema_rs
 
 from ...wire.errors import ValetError
+from ..toolsets.bounded import validator
 from .schema import BadSchema, checked, plain
 from .settings import Server
 
@@ -144,7 +145,7 @@ def _short_name(toolset: str, name: str, *, distinct: bool) -> str:
 
 def _compiled(schema: Mapping[str, Any]) -> Any:
     try:
-        return jsonschema_rs.validator_for(dict(schema), offline=True)
+        return validator(schema)
     except (ValueError, jsonschema_rs.ReferencingError):
         raise BadSchema("its schema cannot be used") from None
 

@@ -114,16 +114,16 @@ class UpstreamTransport(httpx2.AsyncBaseTransport):
         self, outgoing: Request, message: _Message, rejected: Secret | None = None
     ) -> _Answer:
         way, credential, reflection = self._way, None, None
-        url, headers = outgoing.url, dict(outgoing.headers)
+        target, headers = outgoing.target, dict(outgoing.headers)
         if way.credential is not None:
             credential = await way.credential(rejected)
             reflection = self._watches.of(self._destination, credential, way.placement)
-            url, headers = inject.into(outgoing, way.placement, credential)
+            target, headers = inject.into(outgoing, way.placement, credential)
         session = await self._pools.session(self._destination)
         self._watches.keep(self._pools)
         answer = await session.request(
             outgoing.method,
-            URL(url, encoded=True),
+            URL(outgoing.origin.url(target), encoded=True),
             headers={**headers, **_FIXED},
             data=outgoing.body,
             allow_redirects=False,

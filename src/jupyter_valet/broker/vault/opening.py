@@ -7,7 +7,9 @@ that the vault was deleted, which is an error and never a reason to begin a new 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from .change import sealed_state
@@ -51,15 +53,22 @@ class Opening:
         `VaultUnwritable` or `VaultUnreachable`.
         """
         if not self._home.exists():
+            with self._alone():
+                if not self._home.exists():
+                    self._make()
+                # Still under the lock: the witness must be there before the first write.
+                return self._open(accept_older)
+        return self._open(accept_older)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from making the vault meanwhile. Raises `VaultUnwritable` after a minute."""
+        with contextlib.ExitStack() as stack:
             try:
-                with self.locks.held("\0create", _CREATION_SECONDS):
-                    if not self._home.exists():
-                        self._make()
-                    # Still under the lock: the witness must be there before the first write.
-                    return self._open(accept_older)
+                stack.enter_context(self.locks.held("\0create", _CREATION_SECONDS))
             except Busy:
                 raise VaultUnwritable("another process has been making it for a minute") from None
-        return self._open(accept_older)
+            yield
 
     def _pick(self, wanted: KeySource | str, prompt: Prompt) -> KeySource:
         recorded = self._recorded()
@@ -76,7 +85,9 @@ class Opening:
         """Return the key source that the vault was made with, or None when there is no vault."""
         header = self._home.header()
         if header is None and self.place.traces():
-            header = self._home.unfinished()
+            # Who makes it may be about to give it its name: nobody reads it at that moment.
+            with self._alone():
+                header = self._home.header() or self._home.unfinished()
         return None if header is None else header.key_source
 
     def _open(self, accept_older: bool) -> Engine:

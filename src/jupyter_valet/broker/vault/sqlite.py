@@ -7,7 +7,9 @@ leaves the last commit. `secure_delete` overwrites what was deleted.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from .sealing import FORMAT
 from .store import Header, StateRow
 
 _APPLICATION_ID = 0x4A564C54  # "JVLT", for file(1)
+_POSIX = os.name == "posix"
 _BUSY_SECONDS = 10.0
+_BUSY_PAUSE = 0.005
 
 _SCHEMA = [
     "CREATE TABLE vault (one INTEGER PRIMARY KEY CHECK (one = 1), format TEXT NOT NULL,"
@@ -55,7 +59,7 @@ class SqliteStore(Rows):
         self._identity = _checked(path)
         with _clear_errors():
             self._db = _connect(path)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            _into_wal(self._db)
         if identity(path) != self._identity:
             raise VaultDamaged(f"{path.name} was replaced while it was being opened")
         with _clear_errors():
@@ -163,10 +167,32 @@ def _header(db: sqlite3.Connection) -> Header:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    # It must not make a file, whose mode would be the umask's. Where modes say nothing, paths may
+    # have servers, of which SQLite takes no URI.
+    where = f"{path.absolute().as_uri()}?mode=rw" if _POSIX else str(path)
+    db = sqlite3.connect(
+        where,
+        uri=_POSIX,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     for pragma in _PRAGMAS:
         db.execute(pragma)
     return db
+
+
+def _into_wal(db: sqlite3.Connection) -> None:
+    """Switch the file to WAL; of two that do it at once SQLite lets neither wait for the other."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_BUSY_PAUSE)
 
 
 def _checked(path: Path) -> tuple[int, int]:

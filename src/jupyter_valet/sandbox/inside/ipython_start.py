@@ -8,13 +8,18 @@ in the working directory first (R63).
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
+import select
 import site
+import subprocess
 import sys
 import sysconfig
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 STARTED = time.time()
@@ -72,7 +77,7 @@ def _put_first(name: str, folders: list[str], default: str) -> None:
 def adapt(shell: Any) -> None:
     """Run `!commands` without a pseudo-terminal, and say how to open what is refused."""
     if not can_open_terminals():
-        shell.system = shell.system_raw
+        shell.system = through_pipe(shell)
     hint = os.environ.get(HINT)
     if hint and not shell.custom_exceptions:
         explain_refusals(shell, json.loads(hint))
@@ -86,6 +91,90 @@ def can_open_terminals() -> bool:
     except OSError:
         return False
     return True
+
+
+def through_pipe(shell: Any) -> Callable[[str], None]:
+    """Return what runs a `!command` and shows its output before the cell ends.
+
+    IPython's own way without a terminal (`system_raw`) leaves the output to a thread of ipykernel's
+    which may be late: what runs notebooks (papermill) is gone by then, and the output lost.
+    """
+
+    def system(command: str) -> None:
+        command = shell.var_expand(command, depth=1)
+        own_shell = os.environ.get("SHELL")
+        output, end = os.pipe()
+        try:
+            process = subprocess.Popen(  # noqa: S602 - what a person asks for with "!"
+                command,
+                shell=True,
+                executable=own_shell,
+                stdout=end,
+                stderr=end,
+            )
+        except BaseException:
+            os.close(output)
+            raise
+        finally:
+            os.close(end)
+        try:
+            follow(output, process)
+            status = process.wait()
+        except KeyboardInterrupt:
+            # The command was interrupted, too: the signal is for the whole group.
+            status = ended(process)
+            print("\n" + shell.get_exception_only(), file=sys.stderr)
+        # By IPython's convention a signal is negative; the value of the cell stays None.
+        shell.user_ns["_exit_code"] = status if status <= 128 else 128 - status
+        if shell.system_raise_on_error and status:
+            raise subprocess.CalledProcessError(status, command)
+
+    return system
+
+
+def follow(output: int, process: Any) -> None:
+    """Show what comes until the command has ended; what it left running, a thread goes on with."""
+    show = codecs.getincrementaldecoder("utf-8")("replace").decode
+    waiting = select.poll()
+    waiting.register(output, select.POLLIN)
+    going_on = False
+    try:
+        while not going_on:
+            over = process.poll() is not None  # before the look: all that it wrote is there
+            if waiting.poll(0 if over else 50):
+                if not show_next(output, show):
+                    return
+            elif over:
+                going_on = True
+                threading.Thread(target=show_rest, args=(output, show), daemon=True).start()
+    finally:
+        if not going_on:
+            os.close(output)
+
+
+def show_next(output: int, show: Callable[[bytes, bool], str]) -> bool:
+    """Show what has come; return whether more may."""
+    data = os.read(output, 65536)
+    sys.stdout.write(show(data, not data))
+    sys.stdout.flush()
+    return bool(data)
+
+
+def show_rest(output: int, show: Callable[[bytes, bool], str]) -> None:
+    """Show what comes from programs that outlive their command, and keep them from SIGPIPE."""
+    while show_next(output, show):
+        pass
+    os.close(output)
+
+
+def ended(process: Any) -> int:
+    """End a command that was interrupted; return the status that shells give that."""
+    try:
+        process.wait(0.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return 130
 
 
 def explain_refusals(shell: Any, facts: dict[str, Any]) -> None:

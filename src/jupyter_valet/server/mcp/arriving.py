@@ -16,6 +16,9 @@ from tornado.httputil import HTTPServerRequest
 
 from ...wire.clients import OURS
 
+METHODS = ("GET", "POST", "DELETE")
+"""Those of streamable HTTP: open a stream, send a message, end a session."""
+
 _IN_QUERY = frozenset({"token", "access_token", "authorization", "capability"})
 _COOKIE = ("Cookie",)
 
@@ -55,20 +58,25 @@ def is_of_issuer(token: str, issuers: Mapping[str, Mapping[str, Any]]) -> bool:
     return said_issuer(token) in issuers or token.startswith(tuple(filter(None, prefixes)))
 
 
-class Malformed(ValueError):
-    """A request that tries to prove itself in a way that is never accepted."""
+class Refused(Exception):
+    """A request that is none, with the status that says so and why, in words of ours."""
+
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+        self.what = what
 
 
 def shown(request: HTTPServerRequest) -> Shown:
     """Return what the client shows; nothing when it shows nothing.
 
-    Raises `Malformed` for a token in the query, and for more than one header.
+    Raises `Refused` for a token in the query, and for more than one header.
     """
     if _IN_QUERY & {name.lower() for name in request.query_arguments}:
-        raise Malformed("a token in the URL")
+        raise Refused(400, "a token in the URL")
     headers = request.headers.get_list("Authorization")
     if len(headers) > 1:
-        raise Malformed("more than one Authorization header")
+        raise Refused(400, "more than one Authorization header")
     if not headers:
         return Shown()
     scheme, _, token = headers[0].partition(" ")

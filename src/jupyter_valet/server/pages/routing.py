@@ -7,7 +7,6 @@ from jupyter_server.base.handlers import JupyterHandler
 from ...wire.clients import PAGE_ISSUER, PAGE_MCP
 from ..authorization import endpoints, metadata
 from ..mcp.addresses import BELOW, DOCUMENT
-from ..mcp.handler import McpHandler
 from ..mcp.metadata import ProtectedResource
 from . import (
     authorize,
@@ -22,7 +21,6 @@ from . import (
 from .base import NoSuchPage
 
 HANDLERS: list[tuple[str, type[JupyterHandler]]] = [
-    (PAGE_MCP, McpHandler),
     (BELOW, ProtectedResource),
     *endpoints.HANDLERS,
     *authorize.HANDLERS,

@@ -1,4 +1,7 @@
-"""The processes of a kernel, and whether one of them has a certain socket (Linux)."""
+"""The processes of a kernel, and whether one of them has a certain socket (Linux).
+
+Whoever may look at them looks: the broker, or for a broker of another user the server.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...wire.processes import PROC, stat
+from .processes import PROC, Peer, stat
 
 _GENERATIONS = 64
 """How far up a process's ancestors are looked at."""
@@ -93,6 +96,11 @@ class Family:
                 known = stat(int(name), self.proc)
                 if known is not None and known.session == self.pid:
                     yield int(name)
+
+
+def family_of(peer: Peer) -> Family:
+    """Return the processes that are meant."""
+    return Family(peer.pid, peer.started, alone=bool(peer.address))
 
 
 def _holds(folder: Path, inode: int) -> bool:

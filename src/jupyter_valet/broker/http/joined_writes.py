@@ -34,6 +34,14 @@ class JoinedWrites:
         if self._size >= _ENOUGH:
             self.flush()
 
+    def write_now(self, data: bytes) -> None:
+        """Send `data` behind what there is, without waiting for more."""
+        if self._parts:
+            self._parts.append(data)
+            self.flush()
+        else:
+            self._transport.write(data)
+
     def close(self) -> None:
         """Close the connection once everything is sent."""
         self.flush()

@@ -1,0 +1,92 @@
+"""`{base_url}valet/mcp`: lets in who Jupyter knows or the broker will know, and passes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application
+
+from ...wire.clients import PAGE_MCP, Arrival
+from ...wire.errors import ValetError
+from . import addresses
+from .answer import Answer
+from .arriving import METHODS, Refused, Shown, forget_cookies, is_of_issuer, origin_allowed, shown
+from .handler import McpHandler
+from .known import Known
+from .line import Lost
+from .passage import Passage
+
+if TYPE_CHECKING:
+    from ..services import Services
+
+
+class Endpoint:
+    """Every request proves itself by its own `Authorization` header (RS-11); no cookie counts."""
+
+    def __init__(self, application: Application, services: Services) -> None:
+        self._application = application
+        self._services = services
+        self._known = Known()
+        # The server listens by now, so its own idea of its URL is not going to change.
+        self._own_origin = services.origins.guess()
+
+    def passage(self, request: HTTPServerRequest) -> Passage:
+        """Return what Tornado hands the request to."""
+        forget_cookies(request)
+        handler = McpHandler(self._application, request, known=self._known)
+        return Passage(request, handler, self.pass_on)
+
+    async def pass_on(self, request: HTTPServerRequest, body: bytes, answer: Answer) -> None:
+        """Let the broker answer a request that is whole.
+
+        Raises `Refused` for one that is none, `ValetError` when there is no answer.
+        """
+        arrival = await self._arrival(request, answer.handler)
+        supervisor, forwarding = self._services.supervisor, self._services.forwarding
+        await supervisor.ensure()
+        line = await forwarding.line(supervisor.port)
+        try:
+            headers = request.headers.get_all()
+            await line.ask(forwarding.request(str(request.method), headers, body, arrival))
+            await answer.copy(line)
+        except Lost:
+            raise ValetError("broker_unreachable") from None
+        finally:
+            forwarding.give(line)
+
+    async def _arrival(self, request: HTTPServerRequest, handler: McpHandler) -> Arrival:
+        """Return what the broker is told of this request."""
+        told = self._shown(request, handler)
+        origins = self._services.origins
+        here = origins.for_page(request.protocol, request.host)
+        principal = await handler.principal(told.token) if self._may_be_jupyters(told) else ""
+        return Arrival(
+            origin=origins.told() or self._own_origin,
+            resource=here + PAGE_MCP,
+            metadata=addresses.metadata(here),
+            audience=fixed + PAGE_MCP if (fixed := origins.fixed()) else "",
+            principal=principal,
+            token="" if principal or not told.is_bearer else told.token,
+        )
+
+    @staticmethod
+    def _shown(request: HTTPServerRequest, handler: McpHandler) -> Shown:
+        """Return what the client shows, if the head is in order. Raises `Refused`."""
+        if request.method not in METHODS:
+            raise Refused(405, f"the method is none of {', '.join(METHODS)}")
+        if not handler.check_host():
+            raise Refused(421, "the Host header names another server")
+        # The origins that the administrator lets call this server from a browser.
+        if not origin_allowed(request.headers, {handler.allow_origin} - {"", "*"}):
+            raise Refused(403, "a page of another origin asks")
+        return shown(request)
+
+    def _may_be_jupyters(self, told: Shown) -> bool:
+        """Tell whether the identity provider is to be shown the token: not another issuer's."""
+        issuers = self._services.settings.mcp_issuers
+        return (
+            told.may_be_jupyters
+            and bool(told.token)
+            and not (issuers and is_of_issuer(told.token, issuers))
+        )
