@@ -54,6 +54,8 @@ class Score:
     not_scored: dict[str, str] = field(default_factory=dict)
     status: int = 0
     """Of the suite itself: not 0 when anything is not as the baseline says."""
+    said: str = ""
+    """What the suite printed last, when its status is not 0."""
 
     @property
     def good(self) -> bool:
@@ -79,7 +81,14 @@ def run(role: Role, revision: str, folder: Path) -> Score:
         status = _suite(role, revision, target, folder, said)
     score = _score(role, revision, folder / "results")
     score.status = status
+    if status:
+        score.said = _last_lines((folder / "output.txt").read_text("utf-8", "replace"))
     return score
+
+
+def _last_lines(output: str) -> str:
+    """Return the end of what the suite printed: it says there what its baseline has otherwise."""
+    return " / ".join(filter(None, map(str.strip, output.splitlines()[-8:])))
 
 
 def _suite(role: Role, revision: str, target: list[str], folder: Path, said: Any) -> int:
@@ -174,14 +183,21 @@ def _checks(file: Path) -> list[Mapping[str, Any]]:
 
 
 def words(score: Score, role: Role, revision: str) -> str:
-    """Return one line, and one for each thing that is wrong."""
+    """Return one line, and one for each warning."""
     total = sum(score.checks.values()) - score.checks["INFO"] - score.checks["SKIPPED"]
     passed = f"{len(score.passed)} of {score.required} required scenarios pass"
     lines = [f"{revision}, {_TITLES[role]}: {passed}, {score.checks['SUCCESS']} of {total} checks"]
-    lines += [f"  FAILS {name}: {one}" for name, several in score.failed.items() for one in several]
     lines += [
         f"  warns {name}: {one}" for name, several in score.warnings.items() for one in several
     ]
-    if score.status:
-        lines.append(f"  the suite ended with status {score.status}")
     return "\n".join(lines)
+
+
+def wrong(score: Score, role: Role, revision: str) -> list[str]:
+    """Return a line for each thing that is not as it must be."""
+    lines = [f"{name}: {one}" for name, several in score.failed.items() for one in several]
+    if score.status:
+        lines.append(f"the suite ended with status {score.status}; it says: {score.said}")
+    if not lines and not score.good:
+        lines.append("not every scenario that is required was run")
+    return [f"{revision}, {_TITLES[role]}: {line}" for line in lines]

@@ -70,8 +70,13 @@ class Relay:
 async def relaying() -> AsyncIterator[Relay]:
     """Run a relay."""
     timeout = aiohttp.ClientTimeout(total=None)
+    # Shorter than the server's: none is used in the moment in which that closes it.
+    connector = aiohttp.TCPConnector(keepalive_timeout=2)
     async with aiohttp.ClientSession(
-        timeout=timeout, auto_decompress=False, skip_auto_headers=("User-Agent", "Accept-Encoding")
+        connector=connector,
+        timeout=timeout,
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding"),
     ) as http:
         relay = Relay(http)
         application = web.Application()

@@ -27,6 +27,7 @@ from upstream_world import JANE, ORIGIN, UpstreamWorld, upstream_world  # noqa: 
 
 from jupyter_valet.broker.catalogue import Call  # noqa: E402
 from jupyter_valet.broker.elicitation import NeedsAuthorization, NeedsGrant  # noqa: E402
+from jupyter_valet.broker.upstream.transport import UpstreamTransport  # noqa: E402
 from jupyter_valet.wire.errors import ValetError  # noqa: E402
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
@@ -53,6 +54,37 @@ async def filled_in(server: Any, call: Call, asked: Any) -> ElicitResult:
         for name, schema in properties.items()
     }
     return ElicitResult(action="accept", content=content)
+
+
+class Listening:
+    """Whether the stream is there on which a server of the older revision speaks unasked.
+
+    The client opens it beside what else it sends. `sse-retry` takes a GET that comes after its
+    answer's end for an early reconnection, whatever it is for, so nothing is called before.
+    """
+
+    SECONDS = 30.0
+
+    def __init__(self) -> None:
+        self._session = False
+        self._answered = asyncio.Event()
+        send = UpstreamTransport.handle_async_request
+
+        async def noted(transport: UpstreamTransport, request: Any) -> Any:
+            response = await send(transport, request)
+            if b"notifications/initialized" in await request.aread():
+                self._session = "mcp-session-id" in request.headers  # else there is no GET
+            if request.method == "GET":
+                self._answered.set()
+            return response
+
+        UpstreamTransport.handle_async_request = noted  # type: ignore[method-assign]
+
+    async def settled(self) -> None:
+        """Wait for the answer to the GET, if there is a session that it is for."""
+        if self._session:
+            async with asyncio.timeout(self.SECONDS):
+                await self._answered.wait()
 
 
 class Person:
@@ -138,8 +170,9 @@ async def main(url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = {"url": url, "loopback": True, **SERVER}
         async with upstream_world(Path(folder), {"up": server}) as world:
-            person = Person(world)
+            person, listening = Person(world), Listening()
             await person.connect()
+            await listening.settled()
             if SCENARIO == "json-schema-2020-12-preservation":
                 await person.say_back()
             elif "toolCalls" in CONTEXT:

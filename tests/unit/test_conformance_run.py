@@ -52,6 +52,7 @@ def test_a_side_is_good_when_every_required_scenario_has_passed(tmp_path: Path) 
     counted = score(found)
     assert counted.good
     assert counted.passed == ["tools-list", "auth/deep"]
+    assert official.wrong(counted, "server", "2026-07-28") == []
     assert "2 of 2 required scenarios pass, 2 of 2 checks" in official.words(
         counted, "server", "2026-07-28"
     )
@@ -64,7 +65,8 @@ def test_a_scenario_that_fails_or_checks_nothing_is_not_passed(
     counted = score(results(tmp_path, **{"tools-list": outcomes, "auth/deep": ["SUCCESS"]}))
     assert not counted.good
     assert list(counted.failed) == ["tools-list"]
-    assert "FAILS tools-list" in official.words(counted, "server", "2026-07-28")
+    (line,) = official.wrong(counted, "server", "2026-07-28")
+    assert line.startswith("2026-07-28, the broker's listener: tools-list: ")
 
 
 def test_a_scenario_that_did_not_run_is_not_passed(tmp_path: Path) -> None:
@@ -75,8 +77,10 @@ def test_a_scenario_that_did_not_run_is_not_passed(tmp_path: Path) -> None:
 def test_a_suite_that_ends_badly_is_not_good_whatever_it_wrote(tmp_path: Path) -> None:
     """Its status is bad when something passes that is expected to fail, too."""
     counted = score(results(tmp_path, **{"tools-list": ["SUCCESS"], "auth/deep": ["SUCCESS"]}))
-    counted.status = 1
+    counted.status, counted.said = 1, "stale entries: tasks"
     assert not counted.good
+    (line,) = official.wrong(counted, "server", "2026-07-28")
+    assert line.endswith("the suite ended with status 1; it says: stale entries: tasks")
     assert not counted.to_json()["good"]
 
 
