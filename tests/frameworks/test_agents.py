@@ -177,11 +177,11 @@ def test_what_a_notebook_shows_of_it_has_no_capability(agent: Agent) -> None:
 
 @pytest.fixture
 def impatient(kernels: dict[str, Kernel], server: Server) -> Iterator[Agent]:
-    """An agent whose person has eight seconds instead of ten minutes."""
+    """An agent whose person has fifteen seconds instead of ten minutes."""
     agent = Agent("pydantic_ai", kernels["mcp-2"], server)
     agent.run(BEGIN + (AGENTS / "pydantic_ai.py").read_text())
     agent.sign_out()
-    agent.run("from jupyter_valet.kernel.agents import endpoint\nendpoint._HOLD = 8")
+    agent.run("from jupyter_valet.kernel.agents import endpoint\nendpoint._HOLD = 15")
     yield agent
     agent.run("endpoint._HOLD = 590")
     agent.sign_out()
@@ -194,7 +194,7 @@ def test_a_person_who_comes_too_late_finds_the_card_and_the_next_call_works(
     addresses: list[str] = []
     began = time.monotonic()
     first, second = impatient.ask(calls=2, on_card=addresses.append)
-    assert 8 + 3 < time.monotonic() - began < 8 + 8
+    assert 15 + 3 < time.monotonic() - began < 15 + 15
     for words in (first, second):
         assert words.startswith("authorization_required: ")
         assert "http" not in words
@@ -217,7 +217,7 @@ def test_an_interrupt_withdraws_the_question(agent: Agent) -> None:
 
     began: list[float] = []
     agent.run("await ask(1)", on_card=interrupt)
-    assert time.monotonic() - began[0] < 10
+    assert time.monotonic() - began[0] < 60
     [address] = addresses
     path = address.partition(agent.server.base)[2]
     deadline = time.monotonic() + 10

@@ -148,7 +148,7 @@ async def keyed_world(folder: Path, api: KeyedApi, **settings: Any) -> AsyncIter
     mint = Operation("mint", "", "POST", "/v1/api_keys")
     toolset = Toolset("weather", "Weather", "weather", Origin.parse(api.url), (report, mint))
     state, now = folder / "state", [1_000_000.0]
-    vault, egress, oauth = open_vault(state, "file"), Egress(timeout=3), OAuthClient()
+    vault, egress, oauth = open_vault(state, "file"), Egress(timeout=15), OAuthClient()
     audit = Audit(state / "audit.jsonl", vault.key("audit"), lambda *_: None)
     connections = Connections(vault, oauth, known, audit)
     transactions = Transactions(vault)

@@ -240,7 +240,7 @@ async def test_what_arrives_is_what_the_document_says(
 
 async def _send(request: Any) -> None:
     assert isinstance(request.origin, Origin)
-    egress = Egress(timeout=3)
+    egress = Egress(timeout=15)
     try:
         answer = await egress.send(
             request,

@@ -31,7 +31,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 @pytest.fixture
 async def egress() -> AsyncIterator[Egress]:
-    egress = Egress(timeout=3)
+    egress = Egress(timeout=15)
     yield egress
     await egress.close()
 
@@ -234,7 +234,7 @@ async def test_the_certificate_must_be_the_host_s(
     port = runner.addresses[0][1]
 
     async def status(host: str, tls: ssl.SSLContext | None) -> int:
-        egress = Egress(timeout=3, tls=tls)
+        egress = Egress(timeout=15, tls=tls)
         try:
             origin = Origin.parse(f"https://{host}:{port}")
             await ask(egress, Request("GET", origin, "/"))

@@ -29,7 +29,7 @@ EVIL = b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"evil"'
 
 @pytest.fixture
 async def egress() -> AsyncIterator[Egress]:
-    egress = Egress(timeout=3)
+    egress = Egress(timeout=15)
     yield egress
     await egress.close()
 

@@ -34,7 +34,7 @@ def test_a_pattern_that_goes_back_and_forth_stops_nobody() -> None:
     check = Check("t", an_object(properties={"x": {"type": "string", "pattern": BACK_AND_FORTH}}))
     began = time.monotonic()
     check({"x": "a" * 200_000})
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     with pytest.raises(ValetError):  # all else is still checked
         check({"x": 7})
 
@@ -75,7 +75,7 @@ def test_references_that_double_are_refused_before_they_are_followed(how: str) -
         _compiled(doubling(40, how))
     began = time.monotonic()
     Check("t", doubling(40, how))({"x": 1})  # a document's tool stays usable: its API checks
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_anchors_double_as_well() -> None:

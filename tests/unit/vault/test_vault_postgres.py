@@ -85,10 +85,10 @@ def test_who_waited_in_vain_says_so_for_the_next(
     monkeypatch.setattr(wired._opened().store._database._pool, "timeout", 0.5)
     wire.end_all()
     begin = time.monotonic()
-    for _ in range(20):
+    for _ in range(60):
         with pytest.raises(VaultUnreachable):
             wired.get("connection", "1")
-    assert time.monotonic() - begin < 20 * 0.5 / 2
+    assert time.monotonic() - begin < 60 * 0.5 / 2
 
 
 def test_two_people_do_not_see_each_other(ann: Vault, bob: Vault) -> None:
