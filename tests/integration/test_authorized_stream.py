@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -33,12 +34,15 @@ class Api(LocalServer):
     def __init__(self) -> None:
         self.good = "new-9fK2Zq7Lw_8Xv3Tn5Rb1"
         self.bodies: list[bytes] = []
+        self.large = b""
 
     def routes(self, app: web.Application) -> None:
         app.router.add_route("*", "/{path:.*}", self._serve)
 
     async def _serve(self, request: web.Request) -> web.Response:
         self.bodies.append(await request.read())
+        if self.large:
+            return web.Response(body=self.large)
         good = request.headers["Authorization"] == f"Bearer {self.good}"
         return web.json_response({"ok": good}, status=200 if good else 401)
 
@@ -116,6 +120,16 @@ async def test_an_upload_that_has_begun_is_not(here: Here) -> None:
     async with here.stream(upload=pieces()) as answer:
         assert answer.status == 200
     assert here.api.bodies[-1] == b"12"
+
+
+async def test_a_large_answer_is_looked_at_in_small_pieces(here: Here) -> None:
+    """However much of it has come: looking takes copies, and the broker grows by them."""
+    here.api.large = b"x" * 3_000_000
+    async with here.stream(b"body") as answer:
+        await asyncio.sleep(0.2)  # what fits is there before it is looked for
+        sizes = [len(piece) async for piece in answer.pieces()]
+    assert sum(sizes) == 3_000_000
+    assert max(sizes) <= 64 * 1024
 
 
 async def test_a_second_refusal_asks_the_person(here: Here) -> None:

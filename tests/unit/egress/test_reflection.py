@@ -88,7 +88,7 @@ def test_a_large_answer_is_checked_in_little_time() -> None:
 @pytest.mark.parametrize(
     "token", [b"abcd1234", b"gho_16C7e42F292c6912E7710c838347Ae178B4a", b"Zz-9" * 20]
 )
-@pytest.mark.parametrize("length", [0, 1, 57, 900])
+@pytest.mark.parametrize("length", [0, 1, 57, 900, 4000])
 def test_a_needle_is_found_wherever_it_stands(token: bytes, length: int) -> None:
     """Most texts are told by pieces of them; none that holds a needle may be told wrongly so."""
     needles = Reflection(token).needles

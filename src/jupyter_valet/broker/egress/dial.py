@@ -24,6 +24,9 @@ POOLS = 64
 """How many pools may be open; the one that was used longest ago, and through which nothing is
 passed on just now, is closed for another."""
 
+_BUFFER = 64 * 1024
+"""Bytes after twice which an upstream that sends faster than it is read has to wait."""
+
 KEEPALIVE = 15.0
 """Seconds an idle connection is kept: below what servers commonly allow, so that a request is
 seldom written to a connection that is already closed."""
@@ -147,6 +150,7 @@ class Pools:
             ssl=self._tls or True,
         )
         return aiohttp.ClientSession(
+            read_bufsize=_BUFFER,
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,

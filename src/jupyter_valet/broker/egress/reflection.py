@@ -24,6 +24,8 @@ ROUNDS = 3
 _NOT_ALNUM = bytes(b for b in range(256) if not chr(b).isascii() or not chr(b).isalnum())
 _PIECE = 4
 """Letters by which it is told that a text holds no needle."""
+_FEW = 2048
+"""Up to so many letters that is quicker than looking for each needle."""
 _SHORT = 8
 """Below this many letters and digits a reduced token would match by chance: compare verbatim."""
 
@@ -61,10 +63,9 @@ class Needles:
 
         A needle has at least `_step + _PIECE - 1` letters, so one of these pieces is all in it.
         """
-        step = self._step
-        if step < _PIECE:
+        step, size = self._step, len(folded)
+        if step < _PIECE or size > _FEW:
             return True
-        size = len(folded)
         pieces = map(slice, range(0, size, step), range(_PIECE, size + _PIECE, step))
         return not self._pieces.isdisjoint(map(folded.__getitem__, pieces))
 

@@ -12,6 +12,8 @@ from .passing import Found, Passing
 from .reflection import Reflection
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_PIECE = 64 * 1024
+"""Bytes that are looked at at once, at most: looking takes a few copies of them."""
 
 
 class Withheld(ValetError):
@@ -97,7 +99,7 @@ class Streamed:
         passing = Passing(self._reflection)
         left = self._limits.response_bytes
         try:
-            async for piece in self._answer.content.iter_any():
+            async for piece in self._answer.content.iter_chunked(_PIECE):
                 left -= len(piece)
                 if left < 0:
                     raise self._too_large()
