@@ -5,11 +5,12 @@ This package imports nothing heavy: the hooks below load the side that is asked 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__
 
+TYPE_CHECKING = False  # the launcher of kernels comes by here, and has no need of `typing`
 if TYPE_CHECKING:
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from .kernel.additions import add_api, add_server, remove

@@ -8,11 +8,13 @@ in a folder on that way belongs to no rule and is refused.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from .launch import landlock
 from .policy import Mode, Policy
 
+_AFTER_SLASH = chr(ord("/") + 1)
 Lister = Callable[[str], list[str]]
 """Returns the entries of a folder, as paths, without symbolic links: Landlock judges targets."""
 
@@ -61,7 +63,8 @@ def _carve(policy: Policy, allowed: Callable[[Mode], bool], list_folder: Lister)
 
     def below(path: str) -> list[str]:
         prefix = path.rstrip("/") + "/"
-        return [other for other in listed if other != path and other.startswith(prefix)]
+        first = bisect_left(listed, prefix + "\0")  # after "/", which is a prefix of its own
+        return listed[first : bisect_left(listed, prefix[:-1] + _AFTER_SLASH)]
 
     def walk(path: str, inherited: bool) -> Iterator[str]:
         here = allowed(policy.modes[path]) if path in policy.modes else inherited

@@ -71,10 +71,12 @@ class Policy:
 
     def mode(self, path: str) -> Mode:
         """Return the mode of `path`."""
-        for above in (path, *(str(parent) for parent in Path(path).parents)):
-            if above in self.modes:
-                return self.modes[above]
-        return Mode.HIDDEN
+        while path not in self.modes:
+            above = os.path.dirname(path)  # noqa: PTH120 - asked for hundreds of paths a start
+            if above == path:
+                return Mode.HIDDEN
+            path = above
+        return self.modes[path]
 
     def from_the_root(self) -> list[tuple[str, Mode]]:
         """Return the listed places, those nearer to the root first."""

@@ -6,59 +6,82 @@ most 128 KiB (execve(2)), while a folder may have many thousands of entries.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from binascii import a2b_base64
 
-from .namespace import Mount
+TYPE_CHECKING = False  # each kernel start would pay for importing `typing`, and for `dataclasses`
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .namespace import Mount
 
 
-@dataclass(frozen=True)
 class Relay:
     """A port inside a private network that leads to a UNIX socket outside it."""
 
-    port: int
-    socket: str
+    def __init__(self, port: int, socket: str) -> None:
+        self.port = port
+        self.socket = socket
 
 
-@dataclass(frozen=True)
 class LaunchPlan:
     """How to confine a process before it becomes a kernel. Empty fields mean "not this"."""
 
-    mounts: list[Mount] = field(default_factory=list)
-    """What makes a view of the file system of the kernel's own. None at all means no such view."""
-    paths: list[tuple[str, int]] = field(default_factory=list)
-    """Landlock rules: path and rights. None at all means no Landlock on files."""
-    files: int = 0
-    """The file rights that Landlock handles."""
-    scopes: int = 0
-    loopback: str = ""
-    """The kernel's own loopback address; all of its /24 is the kernel's."""
-    own_ports: list[int] = field(default_factory=list)
-    """TCP ports for its messages with the server."""
-    local_ports: list[int] = field(default_factory=list)
-    """TCP ports for what runs in it, at its own loopback addresses."""
-    opened_ports: list[int] = field(default_factory=list)
-    """TCP ports to listen on by the person's decision. No others can be bound."""
-    denied_ports: list[int] = field(default_factory=list)
-    """TCP ports that no connection may go to, at any address."""
-    ports_fd: int = -1
-    """An inherited ruleset that says the same, so that it need not be made again."""
-    program: str = ""
-    """The seccomp filter, base64."""
-    socket_roots: list[str] = field(default_factory=list)
-    supervised: dict[str, int] = field(default_factory=dict)
-    """Call numbers of those that the filter asks about."""
-    ignore_interrupts: bool = False
-    relay: Relay | None = None
-    variables: dict[str, str] = field(default_factory=dict)
-    """Set in the kernel's environment at the last moment."""
+    def __init__(
+        self,
+        *,
+        mounts: Sequence[Mount] = (),
+        paths: Sequence[tuple[str, int]] = (),
+        files: int = 0,
+        scopes: int = 0,
+        loopback: str = "",
+        own_ports: Sequence[int] = (),
+        local_ports: Sequence[int] = (),
+        opened_ports: Sequence[int] = (),
+        denied_ports: Sequence[int] = (),
+        ports_fd: int = -1,
+        program: str = "",
+        socket_roots: Sequence[str] = (),
+        supervised: Mapping[str, int] | None = None,
+        ignore_interrupts: bool = False,
+        relay: Relay | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.mounts = mounts
+        """What makes a view of the file system of the kernel's own. None at all: no such view."""
+        self.paths = paths
+        """Landlock rules: path and rights. None at all means no Landlock on files."""
+        self.files = files
+        """The file rights that Landlock handles."""
+        self.scopes = scopes
+        self.loopback = loopback
+        """The kernel's own loopback address; all of its /24 is the kernel's."""
+        self.own_ports = own_ports
+        """TCP ports for its messages with the server."""
+        self.local_ports = local_ports
+        """TCP ports for what runs in it, at its own loopback addresses."""
+        self.opened_ports = opened_ports
+        """TCP ports to listen on by the person's decision. No others can be bound."""
+        self.denied_ports = denied_ports
+        """TCP ports that no connection may go to, at any address."""
+        self.ports_fd = ports_fd
+        """An inherited ruleset that says the same, so that it need not be made again."""
+        self.program = program
+        """The seccomp filter, base64."""
+        self.socket_roots = socket_roots
+        self.supervised = supervised or {}
+        """Call numbers of those that the filter asks about."""
+        self.ignore_interrupts = ignore_interrupts
+        self.relay = relay
+        self.variables = variables or {}
+        """Set in the kernel's environment at the last moment."""
 
     def to_bytes(self) -> bytes:
         """Return the plan as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":")).encode()
+        relay = vars(self.relay) if self.relay else None
+        return json.dumps({**vars(self), "relay": relay}, separators=(",", ":")).encode()
 
     @classmethod
     def from_descriptor(cls, fd: int) -> LaunchPlan:
@@ -81,4 +104,4 @@ class LaunchPlan:
     @property
     def filter(self) -> bytes:
         """The seccomp program's bytes."""
-        return base64.b64decode(self.program)
+        return a2b_base64(self.program)
