@@ -17,7 +17,7 @@ from jupyter_valet.sandbox.kernel_manager import walled
 from jupyter_valet.sandbox.policy import standard
 from jupyter_valet.sandbox.wall import Wall
 
-ROUNDS = 15
+ROUNDS = 40
 
 CONNECTS = """
 import socket, time
