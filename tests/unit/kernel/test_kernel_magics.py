@@ -275,7 +275,7 @@ class Magics: magics = {{"line": {{}}}}
 class Shell:
     user_ns, user_ns_hidden, magics_manager = {{}}, {{}}, Magics
     def register_magic_function(self, function, kind, name): pass
-import jupyter_valet
+import jupyter_valet, typing  # every IPython has imported `typing`
 before = set(sys.modules)
 jupyter_valet.load_ipython_extension(Shell())
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
