@@ -213,8 +213,8 @@ def wait(view: TransactionView, message: str, desk: Desk) -> Flow[Verdict]:
         if view.state == TransactionState.EXPIRED and (yield from _wanted_again(card)):
             card.leave()
             return Verdict("cancel", again=True)
-    except GeneratorExit:
-        card.leave()
+    except (GeneratorExit, ValetError, Lost):
+        card.leave()  # the broker's trouble, or its end, is no word of the person's
         raise
     except BaseException:
         if card.leave() and not _final(view):

@@ -256,6 +256,17 @@ def test_an_interruption_cancels_at_the_broker_and_closes_the_card(
         running.send(None)
 
 
+@pytest.mark.parametrize("trouble", [ValetError("broker_unreachable"), Lost(sent=True)])
+def test_trouble_of_the_broker_does_not_cancel_what_the_person_is_doing(trouble: Exception) -> None:
+    """A broker that is just ending could still take it: the sign-in would end at the next one."""
+    desk = Desk()
+    running = start(desk)
+    running.send(VIEW)
+    with pytest.raises(type(trouble)):
+        running.throw(trouble)
+    assert desk.left == 1
+
+
 def test_a_second_interruption_gets_through() -> None:
     """The goodbye must not trap anybody."""
     running = start(Desk())
