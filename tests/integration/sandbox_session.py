@@ -16,7 +16,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
-from jupyter_valet.sandbox import trial
+from jupyter_valet.sandbox import seccomp_filter, trial
 from jupyter_valet.sandbox.backends import Bubblewrap, Landlock
 from jupyter_valet.sandbox.backends.base import Session
 from jupyter_valet.sandbox.kernel_manager import walled
@@ -53,6 +53,11 @@ class Driver:
         self.client: Any = None
 
     async def start(self) -> dict[str, Any]:
+        if missing := os.environ.get("TEST_UNSUPERVISED"):
+            assert self.wall is not None
+            self.wall.prove()  # as it is
+            left = (name for name in seccomp_filter.SUPERVISED if name != missing)
+            seccomp_filter.SUPERVISED = tuple(left)
         began = time.perf_counter()
         await self.manager.start_kernel(cwd=str(self.project))
         await self._connect()

@@ -225,7 +225,45 @@ def test_the_supervisor_cannot_be_ended_by_landlocks_kernel(wall: str) -> None:
     """Bubblewrap's kernel may end its supervisor, and ends with it."""
     with kernel(wall) as subject:
         assert subject.run("import os, signal; os.kill(os.getppid(), signal.SIGKILL)").error
+        threads = subject.does(
+            "import ctypes, os, signal\n"
+            "above, kill = os.getppid(), ctypes.CDLL(None).tgkill\n"
+            "threads = [int(t) for t in os.listdir(f'/proc/{above}/task')]\n"
+            "print([kill(above, thread, signal.SIGKILL) for thread in threads])"
+        )
+        assert threads == "[-1, -1]"  # the one that judges, and the one that connects
         assert subject.does("print('alive')") == "alive"
+
+
+@pytest.mark.parametrize("wall", ["landlock", "landlock-plain"])
+def test_a_connection_that_passes_the_supervisor_by_goes_nowhere(wall: str) -> None:
+    """A hole in the filter would be no way out: the kernel's own domain allows no port at all."""
+    with listener() as port:
+        connects = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5).close()"
+        with kernel(wall) as subject:
+            subject.does(connects)
+        with kernel(wall, TEST_UNSUPERVISED="connect") as subject:
+            subject.refuses(connects)
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_connection_that_waits_holds_no_other_up(wall: str) -> None:
+    with kernel(wall) as subject:
+        waiting = subject.does(
+            "import os, socket, tempfile, threading, time\n"
+            "path = tempfile.mkdtemp() + '/full'\n"
+            "full = socket.socket(socket.AF_UNIX); full.bind(path); full.listen(0)\n"
+            "def connect():\n"
+            "    client = socket.socket(socket.AF_UNIX); client.connect(path); time.sleep(60)\n"
+            "threads = [threading.Thread(target=connect, daemon=True) for _ in range(20)]\n"
+            "for thread in threads: thread.start()\n"
+            "time.sleep(0.5)\n"
+            "server = socket.create_server(('127.0.0.1', 0))\n"
+            "socket.create_connection(server.getsockname(), 5).close()\n"
+            "client = socket.socket(); client.setblocking(False)\n"
+            "print(client.connect_ex(server.getsockname()) in (0, 115))"
+        )
+        assert waiting == "True"
 
 
 def test_the_supervisor_cannot_be_read(walled: Kernel) -> None:

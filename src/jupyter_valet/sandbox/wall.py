@@ -15,13 +15,13 @@ from .backends import Backend, Channel, Start, Unsuitable
 from .backends.base import Session
 from .backends.bubblewrap import RELAY_SOCKET
 from .door import open_door
+from .inside.ipython_shell import HINT  # and so it is compiled, if only this server may write it
 from .policy import Policy
 from .ports import free_address
 from .probe import Report, probe
 from .workspace import Workspace, Workspaces, merged
 
 SETTING = "c.ValetExtension.sandbox_open"
-_HINT = "JUPYTER_VALET_SANDBOX"
 
 
 class NoWall(Exception):
@@ -158,7 +158,7 @@ class Wall:
         return merged(
             environment.for_kernel(environ, own=own, opened=self.policy.variables),
             tenant.workspace.variables(),
-            {_HINT: json.dumps(hint)},
+            {HINT: json.dumps(hint)},
         )
 
     async def release(self, tenant: Tenant) -> None:

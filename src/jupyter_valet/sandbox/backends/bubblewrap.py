@@ -6,7 +6,6 @@ kernel listens on is out of every browser's reach. Needs `bwrap` and user namesp
 
 from __future__ import annotations
 
-import base64
 import itertools
 import os
 import shutil
@@ -73,7 +72,7 @@ class Bubblewrap:
             relay = Relay(session.broker_port, str(workspace.run / RELAY_SOCKET))
         # TMPDIR is /tmp there, and short: a UNIX socket's path has 107 bytes.
         inner = LaunchPlan(
-            program=base64.b64encode(program).decode(),
+            program=program,
             relay=relay,
             # What listens at a path that is visible may be a bus, or Docker: /run is full of them.
             supervised={"connect": machine.numbers["connect"]},

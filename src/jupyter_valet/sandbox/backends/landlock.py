@@ -6,7 +6,6 @@ kernel's own is laid over it (`view.py`). docs/sandbox.md says what it cannot do
 
 from __future__ import annotations
 
-import base64
 import os
 import platform
 import sys
@@ -82,7 +81,7 @@ class Landlock:
             opened_ports=sorted(policy.listen),
             denied_ports=sorted(denied),
             ports_fd=self._ports(denied),
-            program=base64.b64encode(program).decode(),
+            program=program,
             socket_roots=roots,
             supervised={name: machine.numbers[name] for name in seccomp_filter.SUPERVISED},
         )

@@ -5,14 +5,16 @@ Landlock only allows: what no rule names is refused, beneath every directory and
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable
 
 from . import system
+
+TYPE_CHECKING = False  # see `plan`
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE = 1 << 4, 1 << 5
@@ -61,18 +63,20 @@ def further_ruleset(*, ports: int = 0, scopes: int = 0) -> int:
 
 def allow_path(fd: int, path: str, rights: int) -> None:
     """Allow `rights` on `path` and beneath it. What is gone by now, or a symbolic link, is not."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            mode = os.fstat(place).st_mode
-            if stat.S_ISLNK(mode):
-                return
-            rights = rights if stat.S_ISDIR(mode) else rights & FILE_RIGHTS
-            rule = struct.pack("=Qi", rights, place)
-            if rights:
-                system.syscall(system.LANDLOCK_ADD_RULE, fd, _BENEATH, rule, 0)
-        finally:
-            os.close(place)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    try:
+        mode = os.fstat(place).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        rights = rights if stat.S_ISDIR(mode) else rights & FILE_RIGHTS
+        rule = struct.pack("=Qi", rights, place)
+        if rights:
+            system.syscall(system.LANDLOCK_ADD_RULE, fd, _BENEATH, rule, 0)
+    finally:
+        os.close(place)
 
 
 def allow_ports(fd: int, right: int, ports: Iterable[int]) -> None:

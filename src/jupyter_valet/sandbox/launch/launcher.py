@@ -11,10 +11,7 @@ that goes wrong ends the process with status 70: a kernel without its walls is n
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
 import sys
 
 # The standard library stays first: from there on only this package is found.
@@ -22,9 +19,15 @@ sys.path.append(os.path.realpath(__file__).rsplit("/", 4)[0])
 
 from jupyter_valet.sandbox.launch import landlock, namespace, privileges, seccomp
 from jupyter_valet.sandbox.launch import system as calls
+from jupyter_valet.sandbox.launch.handing import Handing
 from jupyter_valet.sandbox.launch.plan import LaunchPlan
 
+TYPE_CHECKING = False  # see `plan`
+if TYPE_CHECKING:
+    from typing import Never
+
 FAILED = 70
+_TO_THE_GROUP = (calls.SIGINT, calls.SIGTERM, calls.SIGHUP, calls.SIGQUIT)
 
 
 def main(arguments: list[str]) -> None:
@@ -35,50 +38,57 @@ def main(arguments: list[str]) -> None:
         plan, command = LaunchPlan.from_descriptor(int(arguments[0])), arguments[2:]
         launch(plan, command)
     except Exception as error:
-        sys.stderr.write(f"[E valet-sandbox] The kernel was not started: {error}\n")
-        sys.stderr.flush()
-        os._exit(FAILED)
+        _fail(f"The kernel was not started: {error}")
 
 
 def launch(plan: LaunchPlan, command: list[str]) -> None:
     """Confine this process and run `command` in it, or beneath it. Raises `OSError`."""
     privileges.die_with(os.getppid())
     if plan.ignore_interrupts:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        calls.signal(calls.SIGINT, calls.SIG_IGN)
         os.execvp(command[0], command)  # noqa: S606
     if plan.mounts:
         namespace.enter(plan.mounts)
         privileges.die_with(os.getppid())  # a change of credentials may have forgotten it
-    confine(plan)
+    ports = confine(plan)
     if plan.relay is not None:
         from jupyter_valet.sandbox.launch import relay
 
         relay.start(plan.relay)
     if plan.supervised:
-        _under_supervision(plan, command)
+        _under_supervision(plan, command, ports)
+    _enter(ports)
     if plan.program:
-        seccomp.install(plan.filter, listener=False)
+        seccomp.install(plan.program, listener=False)
     _become(command, plan)
 
 
-def confine(plan: LaunchPlan) -> None:
-    """Give up privileges and enter the Landlock domains of the plan."""
+def confine(plan: LaunchPlan) -> int:
+    """Give up privileges and enter the plan's Landlock domain; return the ruleset of the next.
+
+    That one, of ports, is for whoever makes connections (`connector`). -1 stands for none.
+    """
     privileges.drop_capabilities()
     if not plan.paths:
-        return
+        return -1
     rules = landlock.ruleset(files=plan.files, ports=landlock.BIND_TCP, scopes=plan.scopes)
     for path, rights in plan.paths:
         landlock.allow_path(rules, path, rights)
     bindable = {*plan.own_ports, *plan.local_ports, *plan.opened_ports}
     landlock.allow_ports(rules, landlock.BIND_TCP, bindable)
     landlock.restrict_self(rules)
-    ports = plan.ports_fd if plan.ports_fd >= 0 else landlock.every_port_but(plan.denied_ports)
-    landlock.restrict_self(ports)
     os.close(rules)
-    os.close(ports)
+    return plan.ports_fd if plan.ports_fd >= 0 else landlock.every_port_but(plan.denied_ports)
 
 
-def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
+def _enter(ports: int) -> None:
+    """Enter the domain of the ports, with this thread and those that it starts."""
+    if ports >= 0:
+        landlock.restrict_self(ports)
+        os.close(ports)
+
+
+def _under_supervision(plan: LaunchPlan, command: list[str], ports: int) -> None:
     """Fork twice: a supervisor, and the kernel beneath it. Does not return.
 
     This process leads the group that Jupyter sends its signals to, the kernel is a member, and the
@@ -88,34 +98,36 @@ def _under_supervision(plan: LaunchPlan, command: list[str]) -> None:
     middle = os.fork()
     if middle == 0:
         try:
-            _supervise(plan, command, outer)
-        finally:
-            os._exit(FAILED)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)  # the whole group gets them: the kernel decides
+            _supervise(plan, command, outer, ports)
+        except BaseException as error:  # whatever it is: there are two of this process
+            _fail(f"The kernel cannot run: {error}")
+    if ports >= 0:
+        os.close(ports)
+    for number in _TO_THE_GROUP:
+        calls.signal(number, calls.SIG_IGN)  # the whole group gets them: the kernel decides
     privileges.end_like(os.waitpid(middle, 0)[1])
 
 
-def _supervise(plan: LaunchPlan, command: list[str], outer: int) -> None:
+def _supervise(plan: LaunchPlan, command: list[str], outer: int, ports: int) -> None:
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
     calls.prctl(calls.PR_SET_DUMPABLE, 0)  # its memory is not for the kernel, in any namespace
     above = os.pidfd_open(outer)
-    ours, theirs = socket.socketpair()
     supervisor_pid = os.getpid()
+    handing = Handing()
     kernel = os.fork()
     if kernel == 0:
         try:
-            _become_supervised(plan, command, supervisor_pid, theirs)
-        finally:
-            os._exit(FAILED)
+            _become_supervised(plan, command, supervisor_pid, handing)
+        except BaseException as error:
+            _fail(f"The kernel was not started: {error}")
     os.setsid()
+    listener = handing.take(kernel)
     # While the kernel starts: what it asks for meanwhile waits.
     from jupyter_valet.sandbox.launch import supervisor
     from jupyter_valet.sandbox.launch.addresses import Loopback
+    from jupyter_valet.sandbox.launch.connector import Connector
 
-    theirs.close()
-    _, received, _, _ = socket.recv_fds(ours, 1, 1)
-    ours.close()
+    connector: Connector[supervisor.Act] = Connector(lambda: _enter(ports))
     rules = supervisor.Rules(
         calls={number: name for name, number in plan.supervised.items()},
         loopback=Loopback(
@@ -125,43 +137,48 @@ def _supervise(plan: LaunchPlan, command: list[str], outer: int) -> None:
             opened=frozenset(plan.opened_ports),
         ),
         socket_roots=[(root, _folder(root)) for root in plan.socket_roots],
+        connector=connector,
     )
     status = 0
-    if received and os.getppid() == outer:
-        status = supervisor.supervise(received[0], kernel, above, rules)
+    if listener >= 0 and os.getppid() == outer:
+        status = supervisor.supervise(listener, kernel, above, rules)
     supervisor.reap()
     privileges.end_like(status)
 
 
-def _become_supervised(
-    plan: LaunchPlan, command: list[str], parent: int, channel: socket.socket
-) -> None:
+def _become_supervised(plan: LaunchPlan, command: list[str], parent: int, handing: Handing) -> None:
     privileges.die_with(parent)
-    if plan.scopes:
-        # A domain nested in the supervisor's: the scopes keep signals away from it.
-        landlock.restrict_self(landlock.further_ruleset(scopes=plan.scopes))
-    listener = seccomp.install(plan.filter, listener=True)
-    socket.send_fds(channel, [b"."], [listener])
+    if plan.paths:
+        # A domain nested in the supervisor's: the scopes keep signals away from it. It allows no
+        # port, so that whatever goes past the supervisor goes nowhere.
+        further = landlock.further_ruleset(ports=landlock.CONNECT_TCP, scopes=plan.scopes)
+        landlock.restrict_self(further)
+    handing.over(seccomp.install(plan.program, listener=True))
     _become(command, plan)
 
 
 def _become(command: list[str], plan: LaunchPlan) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (*_TO_THE_GROUP, calls.SIGPIPE):
+        calls.signal(number, calls.SIG_DFL)
     environ = {**os.environ, **plan.variables, "JPY_PARENT_PID": str(os.getppid())}
     os.closerange(3, 1 << 20)  # nothing of the server's, nothing of ours (R45)
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606
     except OSError as error:
-        sys.stderr.write(f"[E valet-sandbox] {command[0]}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(FAILED)
+        _fail(f"{command[0]}: {error.strerror}")
+
+
+def _fail(words: str) -> Never:
+    sys.stderr.write(f"[E valet-sandbox] {words}\n")
+    sys.stderr.flush()
+    os._exit(FAILED)
 
 
 def _folder(path: str) -> int:
-    with contextlib.suppress(OSError):
+    try:
         return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    raise OSError(f"the folder {path} is gone")
+    except OSError:
+        raise OSError(f"the folder {path} is gone") from None
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ for it is given up, and the calls are filtered.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Sequence
 
 from . import system
+
+TYPE_CHECKING = False  # see `plan`
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Mount = tuple[str, str, bool, str]
 """What lies at the first path is put at the second, writable or not. The last says what to make
@@ -44,8 +46,11 @@ def _unshare() -> None:
     """Get a mount namespace: as root by right, else in a user namespace of the same one user."""
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
-        with contextlib.suppress(PermissionError):  # root without that capability, in a container
+        try:
             system.unshare(_NEW_MOUNTS)
+        except PermissionError:  # root without that capability, in a container
+            pass
+        else:
             return
     system.unshare(_NEW_USER | _NEW_MOUNTS)
     for name, content in (
@@ -84,12 +89,14 @@ def _made(target: str, *, folder: bool) -> int:
 def _step(at: int, name: str, *, folder: bool) -> int:
     """Open what `name` is in the folder `at`, which is closed; make it if need be."""
     try:
-        with contextlib.suppress(FileExistsError):
+        try:
             if folder:
                 os.mkdir(name, 0o700, dir_fd=at)
             else:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 os.close(os.open(name, flags, 0o600, dir_fd=at))
+        except FileExistsError:
+            pass
         kind = os.O_DIRECTORY if folder else 0
         return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=at)
     finally:

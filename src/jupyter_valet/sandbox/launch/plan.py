@@ -6,9 +6,8 @@ most 128 KiB (execve(2)), while a folder may have many thousands of entries.
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
-from binascii import a2b_base64
 
 TYPE_CHECKING = False  # each kernel start would pay for importing `typing`, and for `dataclasses`
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class LaunchPlan:
         opened_ports: Sequence[int] = (),
         denied_ports: Sequence[int] = (),
         ports_fd: int = -1,
-        program: str = "",
+        program: bytes = b"",
         socket_roots: Sequence[str] = (),
         supervised: Mapping[str, int] | None = None,
         ignore_interrupts: bool = False,
@@ -69,7 +68,7 @@ class LaunchPlan:
         self.ports_fd = ports_fd
         """An inherited ruleset that says the same, so that it need not be made again."""
         self.program = program
-        """The seccomp filter, base64."""
+        """The seccomp filter."""
         self.socket_roots = socket_roots
         self.supervised = supervised or {}
         """Call numbers of those that the filter asks about."""
@@ -79,9 +78,12 @@ class LaunchPlan:
         """Set in the kernel's environment at the last moment."""
 
     def to_bytes(self) -> bytes:
-        """Return the plan as JSON."""
+        """Return the plan for a launcher, which the same Python runs.
+
+        Marshalled: to import `json` takes a launcher as long as to put up most of the walls.
+        """
         relay = vars(self.relay) if self.relay else None
-        return json.dumps({**vars(self), "relay": relay}, separators=(",", ":")).encode()
+        return marshal.dumps({**vars(self), "relay": relay})
 
     @classmethod
     def from_descriptor(cls, fd: int) -> LaunchPlan:
@@ -95,13 +97,8 @@ class LaunchPlan:
             os.close(fd)
 
     @classmethod
-    def from_bytes(cls, text: bytes) -> LaunchPlan:
+    def from_bytes(cls, content: bytes) -> LaunchPlan:
         """Read what `to_bytes` wrote; an unknown field is an error."""
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = marshal.loads(content)  # noqa: S302 - the server wrote it
         relay = data.pop("relay")
         return cls(relay=Relay(**relay) if relay else None, **data)
-
-    @property
-    def filter(self) -> bytes:
-        """The seccomp program's bytes."""
-        return a2b_base64(self.program)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import signal
-import time
 
 from . import system
 
@@ -19,10 +15,14 @@ def drop_capabilities() -> None:
     Raises `OSError` when some are left.
     """
     for capability in range(_LAST_CAPABILITY + 1):
-        with contextlib.suppress(OSError):  # unknown here, or an ordinary user who has none
+        try:
             system.prctl(system.PR_CAPBSET_DROP, capability)
-    with contextlib.suppress(OSError):
+        except OSError:  # unknown here, or an ordinary user who has none
+            pass
+    try:
         system.prctl(system.PR_CAP_AMBIENT, system.PR_CAP_AMBIENT_CLEAR_ALL)
+    except OSError:
+        pass
     system.capset_none()
     if _capabilities_left():
         raise OSError("capabilities are left")
@@ -31,10 +31,11 @@ def drop_capabilities() -> None:
 def _capabilities_left() -> bool:
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
         text = status.read()
-    sets = dict(re.findall(r"^Cap(\w+):\s*([0-9a-f]+)$", text, re.MULTILINE))
-    bounding = int(sets.pop("Bnd"), 16)
+    lines = (line.partition(":") for line in text.splitlines() if line.startswith("Cap"))
+    sets = {name: int(value, 16) for name, _, value in lines}
+    bounding = sets.pop("CapBnd")
     # An ordinary user cannot empty the bounding set, and needs not: an exec gives nothing back.
-    return (os.geteuid() == 0 and bounding != 0) or any(int(v, 16) for v in sets.values())
+    return (os.geteuid() == 0 and bounding != 0) or any(sets.values())
 
 
 def die_with(parent: int) -> None:
@@ -42,7 +43,7 @@ def die_with(parent: int) -> None:
 
     "Parent" is the thread that forked: a server must start kernels from one that stays.
     """
-    system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
+    system.prctl(system.PR_SET_PDEATHSIG, system.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -51,8 +52,6 @@ def end_like(status: int) -> None:
     """End this process as the wait status says that the kernel ended."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(-code, signal.SIG_DFL)
+        system.signal(-code, system.SIG_DFL)
         os.kill(os.getpid(), -code)
-        time.sleep(1)
     os._exit(code if code >= 0 else 128 - code)

@@ -8,9 +8,9 @@ makes the call on the copies itself: nothing that the kernel changes meanwhile c
 (seccomp_unotify(2), "TOCTOU"). `getsockname` waits, too: it says the number that a program's other
 programs connect to, not the place where the socket really is.
 
-It is inside the kernel's own Landlock domain, without capabilities, so a TCP connection that it
-makes is one that the kernel may make; and the kernel is in a domain nested in it, so the kernel
-can neither signal nor trace it. When it ends, the kernel is killed.
+It is without capabilities, in the Landlock domain that the kernel's is nested in, so the kernel can
+neither signal nor trace it. The kernel's own domain allows no TCP connection at all, so each is the
+supervisor's, made where Landlock judges its port (`Connector`). When it ends, the kernel is killed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import select
 import signal
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import addresses, system
 from .addresses import Candidate, Loopback
+from .connector import Connector
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _PIDFD_THREAD = os.O_EXCL
@@ -38,6 +39,8 @@ _LONGEST_ADDRESS = 128
 _CONTINUE = 1
 _GO_ON = -1
 """Stands for: the caller may make the call itself."""
+_LATER = -2
+"""Stands for: somebody else answers, and closes the socket."""
 _INET = (socket.AF_INET, socket.AF_INET6)
 _SHARING = (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR))
 
@@ -51,6 +54,7 @@ class Rules:
     loopback: Loopback
     socket_roots: Sequence[tuple[str, int]]
     """Folders, open, whose UNIX sockets may be connected to."""
+    connector: Connector[Act]
 
 
 @dataclass(frozen=True)
@@ -106,13 +110,7 @@ def _take(listener: int, rules: Rules) -> None:
         # A process that nobody may trace (ssh-agent) may still learn the truth.
         _answer(listener, call, _GO_ON if act is _getsockname else error.errno or errno.EPERM)
         return
-    if act is _connect and os.get_blocking(fd):  # it may wait for an answer from far away
-        finish = threading.Thread(
-            target=_finish, args=(listener, call, fd, act, rules), daemon=True
-        )
-        finish.start()
-    else:
-        _finish(listener, call, fd, act or _unknown, rules)
+    _finish(listener, call, fd, rules, act or _unknown)
 
 
 def _descriptor_of(call: Call) -> int:
@@ -124,15 +122,17 @@ def _descriptor_of(call: Call) -> int:
         os.close(process)
 
 
-def _finish(listener: int, call: Call, fd: int, act: Act, rules: Rules) -> None:
+def _finish(listener: int, call: Call, fd: int, rules: Rules, act: Act) -> None:
+    """Act on a copied socket, close it, and answer; nothing that goes wrong leaves a caller."""
     try:
         error = act(listener, call, fd, rules)
     except OSError as caught:
         error = caught.errno or errno.EPERM
     except Exception:  # never leave a caller waiting
         error = errno.EPERM
-    finally:
-        os.close(fd)
+    if error == _LATER:
+        return
+    os.close(fd)
     _answer(listener, call, error)
 
 
@@ -228,8 +228,20 @@ def _bound(fd: int, loopback: Loopback) -> int:
 
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
+    may_wait = os.get_blocking(fd)  # for an answer from far away
     address = _address_of(call)
     _still_waiting(listener, call)
+    finish = functools.partial(_finish, listener, call, fd, rules)
+    connect = functools.partial(_connect_to, address)
+    rules.connector.do(finish, connect, _no_room, may_wait=may_wait)
+    return _LATER
+
+
+def _no_room(listener: int, call: Call, fd: int, rules: Rules) -> int:
+    return errno.EAGAIN
+
+
+def _connect_to(address: bytes, listener: int, call: Call, fd: int, rules: Rules) -> int:
     if _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX:
         return _connect_unix(fd, address, rules)
     led = addresses.to_connect(address, rules.loopback) if _is_tcp(fd) else address

@@ -35,6 +35,10 @@ LANDLOCK_ADD_RULE = 445
 LANDLOCK_RESTRICT_SELF = 446
 """Newer system calls have one number on every architecture."""
 
+SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGPIPE, SIGTERM = 1, 2, 3, 9, 13, 15
+SIG_DFL, SIG_IGN = 0, 1
+"""As everywhere on Linux. To import `signal` takes a launcher longer than all that it does."""
+
 _AT_FDCWD = -100
 _NO_MAGIC_LINKS, _NO_SYMLINKS = 0x02, 0x04
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
@@ -61,6 +65,11 @@ def prctl(option: int, *arguments: int) -> int:
     """Change how the system treats this process."""
     words = [ctypes.c_ulong(a) for a in [*arguments, 0, 0, 0, 0][:4]]
     return _checked(int(_libc.prctl(ctypes.c_int(option), *words)))
+
+
+def signal(number: int, action: int) -> None:
+    """Let a signal have its default action, or none, in spite of Python, and after an exec."""
+    _libc.signal(ctypes.c_int(number), ctypes.c_void_p(action))
 
 
 def open_exactly(path: str) -> int:
