@@ -103,8 +103,13 @@ def measure() -> list[dict[str, Any]]:
     """Open the sessions, time what a kernel does meanwhile, and close them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    # Without the wall the kernel can time the way through Jupyter's port, too.
-    config = "c.ValetExtension.demo = True\nc.ValetExtension.sandbox = 'off'\n"
+    # Without the wall the kernel can time the way through Jupyter's port, too. The tests' servers
+    # write at level DEBUG, to look for canaries in it; a person's do not.
+    config = (
+        "c.ValetExtension.demo = True\n"
+        "c.ValetExtension.sandbox = 'off'\n"
+        "c.ServerApp.log_level = 'INFO'\n"
+    )
     try:
         with (
             tempfile.TemporaryDirectory() as home,

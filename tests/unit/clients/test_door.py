@@ -75,3 +75,12 @@ def test_a_token_arrives_as_it_was_shown(token: str) -> None:
     """Whatever its form is: a JWT has dots."""
     arrival = replace(ARRIVAL, principal="", token=token)
     assert Arrival.decode(arrival.encode()) == arrival
+
+
+def test_what_has_opened_it_opens_it_again_and_nothing_else_does() -> None:
+    door = Door(digest(SECRET))
+    for _ in range(2):
+        assert door.open(scope(shown(SECRET), TOLD))[0] == ARRIVAL
+        for other in (mint(DOOR_PREFIX), SECRET[:-1], SECRET + "x", ""):
+            with pytest.raises(ValetError):
+                door.open(scope(shown(other), TOLD))

@@ -14,10 +14,12 @@ _ARRIVAL = HEADER.encode()
 
 
 class Door:
-    """Knows the secret of its server by its digest; an empty digest opens for nobody."""
+    """Knows its server's secret by its digest, until it is shown; an empty digest is nobody's."""
 
     def __init__(self, digest: str) -> None:
         self._digest = digest
+        self._opened = b""
+        """The header that has opened it."""
 
     def open(self, scope: Mapping[str, Any]) -> tuple[Arrival, dict[str, Any]]:
         """Return what the server says of the request that it forwards, and the request's scope.
@@ -34,15 +36,20 @@ class Door:
                 told.append(header[1])
             else:
                 headers.append(header)
-        if len(shown) != 1 or len(told) != 1 or not self._opens(shown[0].decode("latin-1")):
+        if len(shown) != 1 or len(told) != 1 or not self._opens(shown[0]):
             raise ValetError("capability_refused")
         try:
             return Arrival.decode(told[0].decode("latin-1")), {**scope, "headers": headers}
         except ValueError:
             raise ValetError("capability_refused") from None
 
-    def _opens(self, authorization: str) -> bool:
-        secret = authorization.removeprefix("Bearer ")
-        return bool(self._digest) and (
-            secret.startswith(DOOR_PREFIX) and hmac.compare_digest(digest(secret), self._digest)
-        )
+    def _opens(self, authorization: bytes) -> bool:
+        if self._opened and hmac.compare_digest(authorization, self._opened):
+            return True
+        secret = authorization.decode("latin-1").removeprefix("Bearer ")
+        if not (self._digest and secret.startswith(DOOR_PREFIX)):
+            return False
+        if not hmac.compare_digest(digest(secret), self._digest):
+            return False
+        self._opened = authorization
+        return True

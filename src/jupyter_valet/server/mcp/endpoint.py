@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ..services import Services
 
 
+_HOSTS = 64
+"""How many names of this server are remembered: a client may make up any loopback address."""
+
+
 class Endpoint:
     """Every request proves itself by its own `Authorization` header (RS-11); no cookie counts."""
 
@@ -28,6 +32,8 @@ class Endpoint:
         self._application = application
         self._services = services
         self._known = Known()
+        self._own_hosts: set[str] = set()
+        """What `Host` has said that is this server's own, in Jupyter's judgement."""
         # The server listens by now, so its own idea of its URL is not going to change.
         self._own_origin = services.origins.guess()
 
@@ -70,13 +76,15 @@ class Endpoint:
             token="" if principal or not told.is_bearer else told.token,
         )
 
-    @staticmethod
-    def _shown(request: HTTPServerRequest, handler: McpHandler) -> Shown:
+    def _shown(self, request: HTTPServerRequest, handler: McpHandler) -> Shown:
         """Return what the client shows, if the head is in order. Raises `Refused`."""
         if request.method not in METHODS:
             raise Refused(405, f"the method is none of {', '.join(METHODS)}")
-        if not handler.check_host():
-            raise Refused(421, "the Host header names another server")
+        if request.host not in self._own_hosts:
+            if not handler.check_host():
+                raise Refused(421, "the Host header names another server")
+            if len(self._own_hosts) < _HOSTS:
+                self._own_hosts.add(request.host)
         # The origins that the administrator lets call this server from a browser.
         if not origin_allowed(request.headers, {handler.allow_origin} - {"", "*"}):
             raise Refused(403, "a page of another origin asks")

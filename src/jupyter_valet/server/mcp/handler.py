@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
+from tornado.httputil import HTTPHeaders
 
 from ...wire.errors import ValetError
 from .. import identity
@@ -25,8 +26,11 @@ class McpHandler(JupyterHandler):
 
     SUPPORTED_METHODS = ()
 
-    def set_default_headers(self) -> None:
-        """Set none: nothing is answered with these."""
+    def clear(self) -> None:
+        """Begin with no headers: nothing is answered with these, and Tornado's cost a date."""
+        self._headers = HTTPHeaders()
+        self._write_buffer: list[bytes] = []
+        self._status_code, self._reason = 200, "OK"
 
     def initialize(self, known: Known) -> None:
         """Take nobody for anybody, whatever a cookie says."""

@@ -41,7 +41,7 @@ class Passage(HTTPMessageDelegate):
         self._connection = cast("Any", request.connection)
         self._answer = Answer(request, handler)
         self._body = bytearray()
-        self._slow: asyncio.TimerHandle | None = None
+        self._slow: asyncio.Handle | None = None
         self._work: asyncio.Task[None] | None = None
 
     def headers_received(self, start_line: Any, headers: Any) -> None:
@@ -50,8 +50,9 @@ class Passage(HTTPMessageDelegate):
         if announced(headers) > MAX_BODY:
             self._answer.refuse(_TOO_LARGE, close=True)
             return
-        # Tornado's own limit would cost a task for each request.
-        self._slow = asyncio.get_running_loop().call_later(BODY_SECONDS, self._give_up)
+        # Mostly the body came with the head, and no timer is needed. Tornado's own limit would cost
+        # a task for each request.
+        self._slow = asyncio.get_running_loop().call_soon(self._wait_for_body)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body; what is too long is refused later, and not kept."""
@@ -84,6 +85,9 @@ class Passage(HTTPMessageDelegate):
                 self._answer.log.exception("a request to the MCP endpoint failed")
                 self._answer.fail(ValetError("internal"))
         self._answer.note()
+
+    def _wait_for_body(self) -> None:
+        self._slow = asyncio.get_running_loop().call_later(BODY_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self._answer.log.info("a client takes too long to send its request")
