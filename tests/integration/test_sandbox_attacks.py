@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -220,60 +218,6 @@ def test_an_address_that_changes_while_it_is_judged_wins_nothing(walled: Kernel)
         assert walled.does(RACE.format(path=str(path))) == "{True}"
 
 
-@pytest.mark.parametrize("wall", ["landlock", "landlock-plain"])
-def test_the_supervisor_cannot_be_ended_by_landlocks_kernel(wall: str) -> None:
-    """Bubblewrap's kernel may end its supervisor, and ends with it."""
-    with kernel(wall) as subject:
-        assert subject.run("import os, signal; os.kill(os.getppid(), signal.SIGKILL)").error
-        threads = subject.does(
-            "import ctypes, os, signal\n"
-            "above, kill = os.getppid(), ctypes.CDLL(None).tgkill\n"
-            "threads = [int(t) for t in os.listdir(f'/proc/{above}/task')]\n"
-            "print([kill(above, thread, signal.SIGKILL) for thread in threads])"
-        )
-        assert threads == "[-1, -1]"  # the one that judges, and the one that connects
-        assert subject.does("print('alive')") == "alive"
-
-
-@pytest.mark.parametrize("wall", ["landlock", "landlock-plain"])
-def test_a_connection_that_passes_the_supervisor_by_goes_nowhere(wall: str) -> None:
-    """A hole in the filter would be no way out: the kernel's own domain allows no port at all."""
-    with listener() as port:
-        connects = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5).close()"
-        with kernel(wall) as subject:
-            subject.does(connects)
-        with kernel(wall, TEST_UNSUPERVISED="connect") as subject:
-            subject.refuses(connects)
-
-
-@pytest.mark.parametrize("wall", WALLS)
-def test_a_connection_that_waits_holds_no_other_up(wall: str) -> None:
-    with kernel(wall) as subject:
-        waiting = subject.does(
-            "import os, socket, tempfile, threading, time\n"
-            "path = tempfile.mkdtemp() + '/full'\n"
-            "full = socket.socket(socket.AF_UNIX); full.bind(path); full.listen(0)\n"
-            "def connect():\n"
-            "    client = socket.socket(socket.AF_UNIX); client.connect(path); time.sleep(60)\n"
-            "threads = [threading.Thread(target=connect, daemon=True) for _ in range(20)]\n"
-            "for thread in threads: thread.start()\n"
-            "time.sleep(0.5)\n"
-            "server = socket.create_server(('127.0.0.1', 0))\n"
-            "socket.create_connection(server.getsockname(), 5).close()\n"
-            "client = socket.socket(); client.setblocking(False)\n"
-            "print(client.connect_ex(server.getsockname()) in (0, 115))"
-        )
-        assert waiting == "True"
-
-
-def test_the_supervisor_cannot_be_read(walled: Kernel) -> None:
-    """It stands outside the kernel's domain."""
-    assert walled.run("import os; open(f'/proc/{os.getppid()}/mem', 'rb+')").error
-    assert walled.run("import os; print(os.listdir(f'/proc/{os.getppid()}/task')); "
-                      "open(f'/proc/{os.getppid()}/environ').read()").error  # fmt: skip
-    assert walled.does("print('alive')") == "alive"
-
-
 def test_sibling_kernels_are_strangers(walled: Kernel) -> None:
     """R34, R42: neither the memory of another kernel nor anything that it listens on."""
     wall = walled.wall  # type: ignore[attr-defined]
@@ -321,24 +265,6 @@ def test_a_home_of_many_files_is_walled_and_nobody_reads_their_names(wall: str) 
                 assert b"x" * 60 not in (folder / "cmdline").read_bytes()
 
 
-@pytest.mark.parametrize("wall", WALLS)
-def test_nothing_of_a_kernel_outlives_it(wall: str) -> None:
-    """R52: a process that was left running could open the next broker's memory too early."""
-    mark = f"86{os.getpid() % 1000:03d}.5"
-    with kernel(wall) as subject:
-        subject.does(
-            "import subprocess\n"
-            f"subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n"
-            f"subprocess.Popen('setsid sleep {mark} &', shell=True)"
-        )
-        assert len(_running(mark)) == 2
-        subject.ask("restart")
-        assert _gone(mark)
-        subject.does(f"import subprocess; subprocess.Popen(['sleep', '{mark}'])")
-        subject.ask("kill")
-        assert _gone(mark)
-
-
 def _bus_path(home: Path) -> Path:
     return home / "data" / "bus"
 
@@ -356,23 +282,3 @@ def _bus(home: Path) -> Iterator[Path]:
             server.settimeout(0.1)
         finally:
             path.unlink()
-
-
-def _running(mark: str) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"sleep\0{mark}\0" in (folder / "cmdline").read_text():
-                found.append(int(folder.name))
-    return found
-
-
-def _gone(mark: str) -> bool:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        if not _running(mark):
-            return True
-        time.sleep(0.05)
-    for pid in _running(mark):
-        os.kill(pid, signal.SIGKILL)
-    return False

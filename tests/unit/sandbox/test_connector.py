@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,69 +12,90 @@ from jupyter_valet.sandbox.launch.connector import Connector
 
 def test_what_comes_before_it_is_in_the_domain_waits() -> None:
     entered, done, may_enter = threading.Event(), list[str](), threading.Event()
+    finished = threading.Semaphore(0)
 
     def enter() -> None:
         may_enter.wait(30)
         entered.set()
 
-    connector: Connector[str] = Connector(enter)
-    finished = threading.Event()
-
-    def work(job: str) -> None:
+    def work(name: str) -> None:
         assert entered.is_set()
-        done.append(job)
-        if len(done) == 2:
-            finished.set()
+        done.append(name)
+        finished.release()
 
-    connector.do(work, "first", "", may_wait=False)
-    connector.do(work, "second", "", may_wait=True)
+    connector = Connector(enter, _never)
+    connector.in_turn(lambda: work("first"))
+    connector.aside(lambda: work("second"), _never)
     time.sleep(0.05)
     assert done == []
     may_enter.set()
-    assert finished.wait(30)
+    assert finished.acquire(timeout=30)
+    assert finished.acquire(timeout=30)
     assert sorted(done) == ["first", "second"]
 
 
 def test_what_waits_holds_nothing_up() -> None:
-    connector: Connector[str] = Connector(lambda: None)
+    connector = Connector(lambda: None, _never)
     release, after = threading.Event(), threading.Event()
-    connector.do(lambda _: release.wait(30) and None, "waits", "", may_wait=True)
-    connector.do(lambda _: after.set(), "does not", "", may_wait=False)
+    connector.aside(lambda: release.wait(30) and None, _never)
+    connector.in_turn(after.set)
     assert after.wait(30)
     release.set()
 
 
-def test_where_no_thread_starts_the_other_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    connector: Connector[str] = Connector(lambda: None)
-    done, over = list[str](), threading.Event()
+def test_where_no_thread_starts_the_other_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = Connector(lambda: None, _never)
+    refused = threading.Event()
 
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    def work(job: str) -> None:
-        done.append(job)
-        over.set()
-
     monkeypatch.setattr(threading.Thread, "start", start)
-    connector.do(work, "connect", "refuse", may_wait=True)
-    assert over.wait(30)
-    assert done == ["refuse"]
+    connector.aside(_never, refused.set)
+    assert refused.wait(30)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="supervisors are Linux's")
-def test_a_process_that_cannot_enter_the_domain_ends() -> None:
+def test_more_than_may_wait_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has all descriptors of the supervisor's keeps it from ending what is left."""
+    monkeypatch.setattr("jupyter_valet.sandbox.launch.connector.MOST_WAITING", 2)
+    connector = Connector(lambda: None, _never)
+    release, refused, begun = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def waits() -> None:
+        begun.release()
+        release.wait(30)
+
+    for _ in range(2):
+        connector.aside(waits, refused.set)
+        assert begun.acquire(timeout=30)
+    assert not refused.is_set()
+    connector.aside(waits, refused.set)
+    assert refused.wait(30)
+    release.set()
+    deadline = time.monotonic() + 30
+    while not begun.acquire(timeout=0.1):  # there is room again
+        assert time.monotonic() < deadline
+        connector.aside(waits, refused.set)
+
+
+def test_where_the_domain_cannot_be_entered_nothing_connects_and_the_kernel_ends(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """Fail closed: a supervisor that connected from outside of it would go past Landlock."""
-    program = (
-        "import time\n"
-        "from jupyter_valet.sandbox.launch.connector import Connector\n"
-        "def enter(): raise OSError(12, 'no memory')\n"
-        "connector = Connector(enter)\n"
-        "connector.do(print, 'connected', '', may_wait=False)\n"
-        "time.sleep(60)\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert "The kernel was ended" in ended.stderr
+    ended, connected = threading.Event(), threading.Event()
+
+    def enter() -> None:
+        raise OSError(12, "no memory")
+
+    connector = Connector(enter, ended.set)
+    connector.in_turn(connected.set)
+    assert ended.wait(30)
+    deadline = time.monotonic() + 30
+    while "The kernel was ended" not in (said := capfd.readouterr().err):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.01)
+    assert not connected.is_set()
+
+
+def _never() -> None:
+    raise AssertionError("this was not to be done")

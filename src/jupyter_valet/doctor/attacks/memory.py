@@ -283,3 +283,27 @@ def start_up_race(t):
     )
     watcher.wait(60)
     return out.read_text() if out.exists() else ""
+
+
+def _started(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[19])
+
+
+def beside(t):
+    """X17: whichever opens can be made to run code outside of the wall."""
+    mine, refused = os.getpid(), None
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/status") as status:
+                is_program = "VmSize" in status.read()  # Linux's own threads open, and have none
+            if int(name) == mine or not is_program or _started(name) > _started(mine):
+                continue  # later ones may be this kernel's own
+            os.close(os.open(f"/proc/{name}/mem", os.O_RDWR))
+            with open(f"/proc/{name}/cmdline") as line:
+                return "CONTROL memory is open of " + line.read().replace("\0", " ")
+        except FileNotFoundError:
+            continue  # it ended
+        except OSError as error:
+            refused = error
+    raise refused or PermissionError("nobody is there")

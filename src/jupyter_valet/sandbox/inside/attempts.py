@@ -9,7 +9,9 @@ that leaves nothing behind. Row ids are those of docs/threat-model.md.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -197,6 +199,25 @@ def _(t: Any) -> None:
 def _(t: Any) -> None:
     process = os.pidfd_open(t["victim"])
     os.close(call(438, 438, process, 0, 0))
+
+
+@attempt("X17 memory of whatever process there is")
+def _(t: Any) -> None:
+    for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208
+        if int(name) != os.getpid() and _has_memory(name):
+            with contextlib.suppress(OSError):
+                os.close(os.open(f"/proc/{name}/mem", os.O_RDWR))
+                return
+    raise OSError(errno.EACCES, "no process can be opened")
+
+
+def _has_memory(process: str) -> bool:
+    """Tell whether it is a program's: that of Linux's own threads opens, and is none."""
+    try:
+        with open(f"/proc/{process}/status", encoding="utf-8", errors="replace") as status:
+            return "VmSize" in status.read()
+    except OSError:
+        return False
 
 
 @attempt("R16 descriptors of another process")

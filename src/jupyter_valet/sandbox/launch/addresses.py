@@ -35,6 +35,8 @@ class Loopback:
     """For whatever runs in the kernel; browsers refuse them."""
     opened: frozenset[int]
     """Opened by the person: reachable from everywhere."""
+    denied: frozenset[int] = frozenset()
+    """Where no connection may go, whatever listens there."""
     dynamic: DynamicPorts = field(init=False)
 
     def __post_init__(self) -> None:

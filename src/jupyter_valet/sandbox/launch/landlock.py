@@ -34,6 +34,9 @@ FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 NEEDED_ABI = 6
 """The scopes came with ABI 6 (Linux 6.12); without them a kernel signals the Jupyter server."""
 
+NESTING_ABI = 2
+"""`REFER` came with it (Linux 5.19): before, no file could be moved in any domain."""
+
 _BENEATH, _PORT = 1, 2
 
 

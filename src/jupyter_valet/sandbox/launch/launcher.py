@@ -26,6 +26,8 @@ TYPE_CHECKING = False  # see `plan`
 if TYPE_CHECKING:
     from typing import Never
 
+    from jupyter_valet.sandbox.launch.supervisor import Rules
+
 FAILED = 70
 _TO_THE_GROUP = (calls.SIGINT, calls.SIGTERM, calls.SIGHUP, calls.SIGQUIT)
 
@@ -94,6 +96,8 @@ def _under_supervision(plan: LaunchPlan, command: list[str], ports: int) -> None
     This process leads the group that Jupyter sends its signals to, the kernel is a member, and the
     supervisor is not: it survives a SIGKILL to the group, to end what the kernel left running.
     """
+    calls.prctl(calls.PR_SET_DUMPABLE, 0)  # the memory of both is not for the kernel
+    calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
     outer = os.getpid()
     middle = os.fork()
     if middle == 0:
@@ -105,12 +109,16 @@ def _under_supervision(plan: LaunchPlan, command: list[str], ports: int) -> None
         os.close(ports)
     for number in _TO_THE_GROUP:
         calls.signal(number, calls.SIG_IGN)  # the whole group gets them: the kernel decides
-    privileges.end_like(os.waitpid(middle, 0)[1])
+    status = os.waitpid(middle, 0)[1]
+    if os.WIFSIGNALED(status):  # perhaps the supervisor itself, so nobody has cleared up
+        from jupyter_valet.sandbox.launch import reaping
+
+        reaping.kill_children()
+    privileges.end_like(status)
 
 
 def _supervise(plan: LaunchPlan, command: list[str], outer: int, ports: int) -> None:
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
-    calls.prctl(calls.PR_SET_DUMPABLE, 0)  # its memory is not for the kernel, in any namespace
     above = os.pidfd_open(outer)
     supervisor_pid = os.getpid()
     handing = Handing()
@@ -124,35 +132,43 @@ def _supervise(plan: LaunchPlan, command: list[str], outer: int, ports: int) -> 
     listener = handing.take(kernel)
     # While the kernel starts: what it asks for meanwhile waits.
     from jupyter_valet.sandbox.launch import supervisor
+    from jupyter_valet.sandbox.launch.reaping import reaping
+
+    status = FAILED << 8
+    with reaping():
+        rules = _rules(plan, kernel, ports)
+        if listener >= 0 and os.getppid() == outer:
+            status = supervisor.supervise(listener, kernel, above, rules)
+    privileges.end_like(status)
+
+
+def _rules(plan: LaunchPlan, kernel: int, ports: int) -> Rules:
+    from jupyter_valet.sandbox.launch import supervisor
     from jupyter_valet.sandbox.launch.addresses import Loopback
     from jupyter_valet.sandbox.launch.connector import Connector
 
-    connector: Connector[supervisor.Act] = Connector(lambda: _enter(ports))
-    rules = supervisor.Rules(
+    return supervisor.Rules(
         calls={number: name for name, number in plan.supervised.items()},
         loopback=Loopback(
             address=plan.loopback,
             own=frozenset(plan.own_ports),
             local=tuple(plan.local_ports),
             opened=frozenset(plan.opened_ports),
+            denied=frozenset(plan.denied_ports),
         ),
         socket_roots=[(root, _folder(root)) for root in plan.socket_roots],
-        connector=connector,
+        connector=Connector(lambda: _enter(ports), lambda: os.kill(kernel, calls.SIGKILL)),
     )
-    status = 0
-    if listener >= 0 and os.getppid() == outer:
-        status = supervisor.supervise(listener, kernel, above, rules)
-    supervisor.reap()
-    privileges.end_like(status)
 
 
 def _become_supervised(plan: LaunchPlan, command: list[str], parent: int, handing: Handing) -> None:
     privileges.die_with(parent)
-    if plan.paths:
-        # A domain nested in the supervisor's: the scopes keep signals away from it. It allows no
-        # port, so that whatever goes past the supervisor goes nowhere.
-        further = landlock.further_ruleset(ports=landlock.CONNECT_TCP, scopes=plan.scopes)
-        landlock.restrict_self(further)
+    if landlock.abi() >= landlock.NESTING_ABI:
+        # A domain of its own: what is outside of it, in it or not, it cannot trace (landlock(7)).
+        # The scopes keep signals away from there. It allows no port where it is one of ports, so
+        # that whatever goes past the supervisor goes nowhere.
+        denied = landlock.CONNECT_TCP if plan.paths else 0
+        landlock.restrict_self(landlock.further_ruleset(ports=denied, scopes=plan.scopes))
     handing.over(seccomp.install(plan.program, listener=True))
     _become(command, plan)
 
@@ -169,9 +185,11 @@ def _become(command: list[str], plan: LaunchPlan) -> None:
 
 
 def _fail(words: str) -> Never:
-    sys.stderr.write(f"[E valet-sandbox] {words}\n")
-    sys.stderr.flush()
-    os._exit(FAILED)
+    try:
+        sys.stderr.write(f"[E valet-sandbox] {words}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(FAILED)
 
 
 def _folder(path: str) -> int:

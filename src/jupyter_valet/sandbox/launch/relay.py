@@ -22,6 +22,7 @@ def start(relay: Relay) -> None:
         return
     try:
         system.prctl(system.PR_SET_PDEATHSIG, 9)
+        system.prctl(system.PR_SET_DUMPABLE, 0)
         if os.getppid() == parent:
             _serve(listener, relay.socket)
     finally:

@@ -24,7 +24,6 @@ import select
 import signal
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,7 +39,7 @@ _CONTINUE = 1
 _GO_ON = -1
 """Stands for: the caller may make the call itself."""
 _LATER = -2
-"""Stands for: somebody else answers, and closes the socket."""
+"""Stands for: the call is finished elsewhere."""
 _INET = (socket.AF_INET, socket.AF_INET6)
 _SHARING = (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR))
 
@@ -54,7 +53,7 @@ class Rules:
     loopback: Loopback
     socket_roots: Sequence[tuple[str, int]]
     """Folders, open, whose UNIX sockets may be connected to."""
-    connector: Connector[Act]
+    connector: Connector
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,13 @@ def _take(listener: int, rules: Rules) -> None:
     act = _ACTS.get(rules.calls.get(call.number, ""))
     try:
         fd = _descriptor_of(call)
-    except OSError as error:
+    except OSError as caught:
         # A process that nobody may trace (ssh-agent) may still learn the truth.
-        _answer(listener, call, _GO_ON if act is _getsockname else error.errno or errno.EPERM)
+        _answer(listener, call, _GO_ON if act is _getsockname else caught.errno or errno.EPERM)
         return
-    _finish(listener, call, fd, rules, act or _unknown)
+    error = _judged(listener, call, fd, rules, act or _unknown)
+    if error != _LATER:
+        rules.connector.in_turn(functools.partial(_finish, listener, call, fd, error))
 
 
 def _descriptor_of(call: Call) -> int:
@@ -122,17 +123,25 @@ def _descriptor_of(call: Call) -> int:
         os.close(process)
 
 
-def _finish(listener: int, call: Call, fd: int, rules: Rules, act: Act) -> None:
-    """Act on a copied socket, close it, and answer; nothing that goes wrong leaves a caller."""
+def _judged(listener: int, call: Call, fd: int, rules: Rules, act: Act) -> int:
+    """Act on a copied socket; nothing that goes wrong leaves a caller without an answer."""
     try:
-        error = act(listener, call, fd, rules)
+        return act(listener, call, fd, rules)
     except OSError as caught:
-        error = caught.errno or errno.EPERM
-    except Exception:  # never leave a caller waiting
-        error = errno.EPERM
-    if error == _LATER:
-        return
-    os.close(fd)
+        return caught.errno or errno.EPERM
+    except Exception:
+        return errno.EPERM
+
+
+def _finish(listener: int, call: Call, fd: int, error: int) -> None:
+    """Close a copied socket, and answer.
+
+    Whoever closes the last copy may wait until its data is gone (SO_LINGER, socket(7)): not the
+    thread that is to see the kernel end. And the caller comes second, for it may bind a new socket
+    to the same place.
+    """
+    with contextlib.suppress(OSError):
+        os.close(fd)
     _answer(listener, call, error)
 
 
@@ -186,7 +195,7 @@ def _bind_unshared(
     fd: int, address: bytes, candidates: Iterable[Candidate], loopback: Loopback
 ) -> int:
     """Bind to the first that nobody has, or has just had, as Linux does when it is to choose."""
-    free = (candidate for candidate in candidates if not _is_heard_outside(candidate.number))
+    free = (candidate for candidate in candidates if not _is_taken(candidate.number, loopback))
     with socket.socket(fileno=os.dup(fd)) as ours:
         shared = {name: ours.getsockopt(socket.SOL_SOCKET, name) for name in _SHARING}
         try:
@@ -198,8 +207,13 @@ def _bind_unshared(
                 ours.setsockopt(socket.SOL_SOCKET, name, value)
 
 
-def _is_heard_outside(number: int) -> bool:
-    """Tell whether a program outside listens at a number, which would hide it: the broker does."""
+def _is_taken(number: int, loopback: Loopback) -> bool:
+    """Tell whether a program outside listens at a number, which would hide it: the broker does.
+
+    Where no connection may go, none goes to find out.
+    """
+    if number in loopback.denied:
+        return True
     with socket.socket() as visitor:
         visitor.settimeout(0.1)
         return visitor.connect_ex(("127.0.0.1", number)) != errno.ECONNREFUSED
@@ -229,23 +243,31 @@ def _bound(fd: int, loopback: Loopback) -> int:
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     may_wait = os.get_blocking(fd)  # for an answer from far away
-    address = _address_of(call)
+    address: bytes | None = _address_of(call)
     _still_waiting(listener, call)
-    finish = functools.partial(_finish, listener, call, fd, rules)
-    connect = functools.partial(_connect_to, address)
-    rules.connector.do(finish, connect, _no_room, may_wait=may_wait)
+    is_unix = _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX
+    if _is_tcp(fd) and address is not None:
+        address = addresses.to_connect(address, rules.loopback)
+    if address is None:
+        return errno.EACCES
+    connect = _connect_unix if is_unix else _connect_to
+
+    def act(listener: int, call: Call, fd: int, rules: Rules) -> int:
+        return connect(fd, address, rules)
+
+    def work() -> None:
+        _finish(listener, call, fd, _judged(listener, call, fd, rules, act))
+
+    if may_wait:
+        no_room = functools.partial(_finish, listener, call, fd, errno.EAGAIN)
+        rules.connector.aside(work, no_room)
+    else:
+        rules.connector.in_turn(work)
     return _LATER
 
 
-def _no_room(listener: int, call: Call, fd: int, rules: Rules) -> int:
-    return errno.EAGAIN
-
-
-def _connect_to(address: bytes, listener: int, call: Call, fd: int, rules: Rules) -> int:
-    if _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX:
-        return _connect_unix(fd, address, rules)
-    led = addresses.to_connect(address, rules.loopback) if _is_tcp(fd) else address
-    return errno.EACCES if led is None else system.connect(fd, led)
+def _connect_to(fd: int, address: bytes, rules: Rules) -> int:
+    return system.connect(fd, address)
 
 
 def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
@@ -257,14 +279,13 @@ def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
     if address is None:
         return _GO_ON
     _, where, length_at, *_ = call.arguments
-    [room] = struct.unpack("=i", _read(call.thread, length_at, 4))
-    if room < 0:
-        return errno.EINVAL
-    # A thread that ends now is followed, at worst, by another of the kernel's: no other process
-    # is in the supervisor's domain, and this one starts none meanwhile.
-    _still_waiting(listener, call)
-    system.write_memory(call.thread, where, address[:room])
-    system.write_memory(call.thread, length_at, struct.pack("=i", len(address)))
+    with rules.connector.starting:  # or one of its threads may get the number of a caller that ends
+        [room] = struct.unpack("=i", _read(call.thread, length_at, 4))
+        if room < 0:
+            return errno.EINVAL
+        _still_waiting(listener, call)
+        system.write_memory(call.thread, where, address[:room])
+        system.write_memory(call.thread, length_at, struct.pack("=i", len(address)))
     return 0
 
 
@@ -326,26 +347,3 @@ def _connect_unix(fd: int, address: bytes, rules: Rules) -> int:
 def _open_beneath(folder: int, path: str) -> int:
     how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _SAME_MOUNT | _NO_SYMLINKS | _BENEATH)
     return system.syscall(system.OPENAT2, folder, os.fsencode(path) + b"\0", how, len(how))
-
-
-def reap(seconds: float = 2.0) -> None:
-    """Kill what the kernel left running: this process is who orphans are given to."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for child in _children():
-            with contextlib.suppress(OSError):
-                os.kill(child, signal.SIGKILL)
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.005)
-        except ChildProcessError:
-            return
-
-
-def _children() -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir("/proc/self/task"):  # noqa: PTH208
-            with open(f"/proc/self/task/{task}/children", encoding="ascii") as listing:  # noqa: PTH123
-                found += [int(pid) for pid in listing.read().split()]
-    return found
