@@ -43,6 +43,7 @@ _FASTOPEN = 0x20000000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _TYPE = 0xF
 _NETLINK_ROUTE = 0
+_TCP_ULP = 31
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _ICMP = (socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6)
 
@@ -97,9 +98,17 @@ def _by_argument(*, unix: bool) -> dict[str, Program]:
         + bpf.when(EQUAL, _TIOCSTI, refused)
         + bpf.when(EQUAL, _TIOCLINUX, refused)
         + allowed,
+        # It makes another protocol of a TCP socket; SMC connects past Landlock.
+        "setsockopt": bpf.argument(1)
+        + bpf.unless(EQUAL, socket.IPPROTO_TCP, allowed)
+        + bpf.argument(2)
+        + bpf.when(EQUAL, _TCP_ULP, bpf.answer(bpf.fail(errno.ENOPROTOOPT)))
+        + allowed,
         "socket": _socket(unix=unix),
         # A datagram socket of a pair can still send to any path.
-        "socketpair": bpf.argument(1)
+        "socketpair": bpf.argument(0)
+        + bpf.unless(EQUAL, _AF_UNIX, bpf.answer(bpf.fail(errno.EAFNOSUPPORT)))
+        + bpf.argument(1)
         + bpf.masked(_TYPE)
         + bpf.unless(EQUAL, socket.SOCK_STREAM, refused)
         + allowed,

@@ -55,6 +55,13 @@ class Loopback:
         """Tell whether this is one of the kernel's own addresses."""
         return wanted.plain.startswith(self._block)
 
+    def may_listen(self, host: str, port: int) -> bool:
+        """Tell whether a socket that is bound there may listen: not where another kernel would."""
+        if port in self.opened:
+            return True
+        ours = host.removeprefix("::ffff:").startswith(self._block)
+        return ours and (port in self.own or port in self.local)
+
 
 @dataclass(frozen=True)
 class Address:

@@ -22,7 +22,8 @@ MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK = 1 << 6, 1 << 7, 1 << 8, 1 << 9
 MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = 1 << 10, 1 << 11, 1 << 12
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
-SCOPES = (1 << 0) | (1 << 1)
+SIGNALS = 1 << 1
+SCOPES = (1 << 0) | SIGNALS
 """Abstract UNIX sockets and signals."""
 
 EVERY_FILE_RIGHT = (1 << 16) - 1

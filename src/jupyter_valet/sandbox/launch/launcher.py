@@ -110,16 +110,27 @@ def _under_supervision(plan: LaunchPlan, command: list[str], ports: int) -> None
     for number in _TO_THE_GROUP:
         calls.signal(number, calls.SIG_IGN)  # the whole group gets them: the kernel decides
     status = os.waitpid(middle, 0)[1]
-    if os.WIFSIGNALED(status):  # perhaps the supervisor itself, so nobody has cleared up
+    if _has_children():  # the supervisor was killed, and orphans are this process's
         from jupyter_valet.sandbox.launch import reaping
 
-        reaping.kill_children()
+        reaping.end_all(confined=bool(plan.paths) and reaping.signals_stay(os.getppid()))
     privileges.end_like(status)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _supervise(plan: LaunchPlan, command: list[str], outer: int, ports: int) -> None:
     calls.prctl(calls.PR_SET_CHILD_SUBREAPER, 1)
     above = os.pidfd_open(outer)
+    if plan.paths:
+        # So that it can end all that the kernel started, and nothing else, with one signal.
+        landlock.restrict_self(landlock.further_ruleset(scopes=landlock.SIGNALS))
     supervisor_pid = os.getpid()
     handing = Handing()
     kernel = os.fork()
@@ -132,10 +143,10 @@ def _supervise(plan: LaunchPlan, command: list[str], outer: int, ports: int) -> 
     listener = handing.take(kernel)
     # While the kernel starts: what it asks for meanwhile waits.
     from jupyter_valet.sandbox.launch import supervisor
-    from jupyter_valet.sandbox.launch.reaping import reaping
+    from jupyter_valet.sandbox.launch.reaping import reaping, signals_stay
 
     status = FAILED << 8
-    with reaping():
+    with reaping(confined=bool(plan.paths) and signals_stay(outer)):
         rules = _rules(plan, kernel, ports)
         if listener >= 0 and os.getppid() == outer:
             status = supervisor.supervise(listener, kernel, above, rules)

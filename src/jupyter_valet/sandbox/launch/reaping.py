@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from . import system
 
 _RESERVE = 64
+_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def reaping() -> Iterator[None]:
+def reaping(*, confined: bool) -> Iterator[None]:
     """At the end of the block, whatever ended it, kill what the kernel left running.
 
-    The last descriptors are kept for that: a kernel decides how many of ours it takes.
+    The last descriptors are kept for that: a kernel decides how many of ours it takes. `confined`
+    says that this process's signals stay with what the kernel started.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
@@ -26,27 +28,63 @@ def reaping() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        kill_children()
+        end_all(confined=confined)
 
 
-def kill_children(seconds: float = 2.0) -> None:
-    """Kill all children, and theirs, within `seconds`."""
-    deadline = time.monotonic() + seconds
+def end_all(*, confined: bool) -> None:
+    """Kill all that the kernel left, within ten seconds.
+
+    If `confined`, everything at once that a signal reaches, between two forks of whoever forks for
+    ever; else child by child. Never say so of a process that is not: its user's programs all die.
+    """
+    kill = _kill_reachable if confined else _kill_children
+    deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
-        for child in _children():
-            with contextlib.suppress(OSError):
-                os.kill(child, system.SIGKILL)
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(0.005)
-        except ChildProcessError:
+        kill()
+        if not _reaped():
             return
+        time.sleep(0.002)
 
 
-def _children() -> list[int]:
-    found: list[int] = []
+def signals_stay(outside: int) -> bool:
+    """Tell whether no signal of this process reaches `outside`, a process of the same user."""
+    try:
+        os.kill(outside, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def reap_all_but(kernel: int) -> None:
+    """Take the status of every child that ended: nobody else does, and it stays until then."""
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid == kernel:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def _reaped() -> bool:
+    """Take the status of whoever ended; tell whether a child is left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _kill_reachable() -> None:
+    with contextlib.suppress(OSError):
+        os.kill(-1, system.SIGKILL)
+
+
+def _kill_children() -> None:
     with contextlib.suppress(OSError):
         for task in os.listdir("/proc/self/task"):  # noqa: PTH208
             with open(f"/proc/self/task/{task}/children", encoding="ascii") as listing:  # noqa: PTH123
-                found += [int(pid) for pid in listing.read().split()]
-    return found
+                for pid in listing.read().split():
+                    with contextlib.suppress(OSError):
+                        os.kill(int(pid), system.SIGKILL)

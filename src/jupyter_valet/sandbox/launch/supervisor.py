@@ -15,6 +15,7 @@ supervisor's, made where Landlock judges its port (`Connector`). When it ends, t
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import fcntl
@@ -24,18 +25,24 @@ import select
 import signal
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from . import addresses, system
 from .addresses import Candidate, Loopback
-from .connector import Connector
+from .connector import WAKE, Connector, Wait
+from .reaping import reap_all_but
 
 _RECEIVE, _SEND, _VALID = 0xC0502100, 0xC0182101, 0x40082102
 _PIDFD_THREAD = os.O_EXCL
 _SAME_MOUNT, _NO_SYMLINKS, _BENEATH = 0x01, 0x04, 0x08
 _LONGEST_ADDRESS = 128
 _CONTINUE = 1
+_RESTART = 512
+"""ERESTARTSYS: the system repeats the call after its signal's handler, or says EINTR."""
+_LOOK_SECONDS = 0.05
+_LOOK_AT = 256
 _GO_ON = -1
 """Stands for: the caller may make the call itself."""
 _LATER = -2
@@ -54,6 +61,8 @@ class Rules:
     socket_roots: Sequence[tuple[str, int]]
     """Folders, open, whose UNIX sockets may be connected to."""
     connector: Connector
+    waiting: collections.deque[Waiting] = field(default_factory=collections.deque)
+    """What the connector may have to be interrupted in."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,27 @@ class Call:
         return cls(identity, thread, number, tuple(arguments))
 
 
+@dataclass
+class Waiting:
+    """A call that may wait long, and what it is done by."""
+
+    call: Call
+    wait: Wait
+
+
 def supervise(listener: int, kernel: int, above: int, rules: Rules) -> int:
     """Answer calls until the process `kernel` ends; return its wait status.
 
     `above` is the descriptor of the process that Jupyter knows: when that ends, the kernel does.
     """
     end = os.pidfd_open(kernel)
+    woken = _woken_by_signals()
     poller = select.poll()
-    for fd in (listener, end, above):
+    for fd in (listener, end, above, woken):
         poller.register(fd, select.POLLIN)
+    looked = 0.0
     while True:
-        ready = dict(poller.poll())
+        ready = dict(poller.poll(_LOOK_SECONDS * 1000 if rules.waiting else None))
         if ready.get(listener, 0) & select.POLLIN:
             _take(listener, rules)
         if above in ready:
@@ -91,8 +110,52 @@ def supervise(listener: int, kernel: int, above: int, rules: Rules) -> int:
             poller.unregister(above)
         if end in ready:
             return os.waitpid(kernel, 0)[1]
+        if woken in ready:
+            os.read(woken, 4096)
+            reap_all_but(kernel)
         if ready.get(listener, 0) & select.POLLHUP:  # nobody has the filter any more
             poller.unregister(listener)
+        if rules.waiting and time.monotonic() - looked >= _LOOK_SECONDS:
+            _break_off(listener, rules)
+            looked = time.monotonic()
+
+
+def _woken_by_signals() -> int:
+    """Return a descriptor that is readable when a child ended; and let threads be interrupted."""
+    woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    for number in (signal.SIGCHLD, WAKE):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    return woken
+
+
+def _break_off(listener: int, rules: Rules) -> None:
+    """Interrupt the calls whose callers were interrupted, or are gone; some at each look."""
+    for _ in range(min(len(rules.waiting), _LOOK_AT)):
+        waiting = rules.waiting.popleft()
+        if waiting.wait.over:
+            continue
+        rules.waiting.append(waiting)
+        if _is_interrupted(listener, waiting.call) and waiting.wait.break_off():
+            rules.connector.in_turn(functools.partial(waiting.wait.give_up, errno.EINTR))
+
+
+def _is_interrupted(listener: int, call: Call) -> bool:
+    """Tell whether the caller is to have a signal now, or is gone.
+
+    Its answer may be "restart" only if the system is about to look at its signals. It is for those
+    of its own; one to all threads goes to the first that takes it, if that one does (signal(7)).
+    """
+    try:
+        _still_waiting(listener, call)
+        with open(f"/proc/{call.thread}/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
+            said = dict(line.split(":", 1) for line in status)
+        pending = int(said["SigPnd"], 16)
+        if int(said["Tgid"]) == int(said["Pid"]):
+            pending |= int(said["ShdPnd"], 16)
+        return bool(pending & ~int(said["SigBlk"], 16))
+    except (OSError, KeyError, ValueError):
+        return True
 
 
 def _take(listener: int, rules: Rules) -> None:
@@ -164,8 +227,8 @@ def _unknown(listener: int, call: Call, fd: int, rules: Rules) -> int:
 def _bind(listener: int, call: Call, fd: int, rules: Rules) -> int:
     """Bind a TCP socket where the kernel may listen; the caller binds everything else itself.
 
-    Letting the caller go on is safe, though it may swap the descriptor: Landlock judges the folder
-    of a UNIX socket and the port of a TCP socket once more.
+    The caller may swap the descriptor, and go on with a TCP socket: Landlock judges its port once
+    more, and `_listen` where it is.
     """
     if not _is_tcp(fd):
         return _GO_ON
@@ -196,7 +259,7 @@ def _bind_unshared(
 ) -> int:
     """Bind to the first that nobody has, or has just had, as Linux does when it is to choose."""
     free = (candidate for candidate in candidates if not _is_taken(candidate.number, loopback))
-    with socket.socket(fileno=os.dup(fd)) as ours:
+    with _socket(fd) as ours:
         shared = {name: ours.getsockopt(socket.SOL_SOCKET, name) for name in _SHARING}
         try:
             for name in _SHARING:
@@ -225,19 +288,17 @@ def _listen(listener: int, call: Call, fd: int, rules: Rules) -> int:
         error = _bound(fd, rules.loopback)
         if error:
             return error
-    with socket.socket(fileno=os.dup(fd)) as ours:
+    with _socket(fd) as ours:
         ours.listen(min(call.arguments[1] & 0x7FFFFFFF, socket.SOMAXCONN))
     return 0
 
 
 def _bound(fd: int, loopback: Loopback) -> int:
-    """Bind a socket that listens without having been bound; refuse a port that is not allowed."""
-    with socket.socket(fileno=os.dup(fd)) as ours:
-        port, family = ours.getsockname()[1], ours.family
-    if port in loopback.own or port in loopback.local or port in loopback.opened:
-        return 0
+    """Bind a socket that listens without having been bound; refuse a place that is not allowed."""
+    with _socket(fd) as ours:
+        (host, port), family = ours.getsockname()[:2], ours.family
     if port:
-        return errno.EACCES
+        return 0 if loopback.may_listen(host, port) else errno.EACCES
     return _bind_unshared(fd, b"", addresses.any_free(family, loopback), loopback)
 
 
@@ -251,19 +312,27 @@ def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     if address is None:
         return errno.EACCES
     connect = _connect_unix if is_unix else _connect_to
+    act = functools.partial(_connected, connect, fd, address, rules)
 
-    def act(listener: int, call: Call, fd: int, rules: Rules) -> int:
-        return connect(fd, address, rules)
-
-    def work() -> None:
-        _finish(listener, call, fd, _judged(listener, call, fd, rules, act))
+    def finish(error: int) -> None:
+        _finish(listener, call, fd, _RESTART if error == errno.EINTR else error)
 
     if may_wait:
-        no_room = functools.partial(_finish, listener, call, fd, errno.EAGAIN)
-        rules.connector.aside(work, no_room)
+        wait = Wait(act, finish)
+        rules.waiting.append(Waiting(call, wait))
+        rules.connector.aside(wait)
     else:
-        rules.connector.in_turn(work)
+        rules.connector.in_turn(lambda: finish(act()))
     return _LATER
+
+
+def _connected(connect: Connect, fd: int, address: bytes, rules: Rules) -> int:
+    try:
+        return connect(fd, address, rules)
+    except OSError as caught:
+        return caught.errno or errno.EPERM
+    except Exception:
+        return errno.EPERM
 
 
 def _connect_to(fd: int, address: bytes, rules: Rules) -> int:
@@ -273,7 +342,7 @@ def _connect_to(fd: int, address: bytes, rules: Rules) -> int:
 def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
     if not _is_tcp(fd):
         return _GO_ON
-    with socket.socket(fileno=os.dup(fd)) as ours:
+    with _socket(fd) as ours:
         family, (host, port) = ours.family, ours.getsockname()[:2]
     address = addresses.told(family, host, port, rules.loopback)
     if address is None:
@@ -289,6 +358,16 @@ def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _socket(fd: int) -> Iterator[socket.socket]:
+    """Lend a descriptor to a socket object. Raises `OSError` for what is no socket."""
+    ours = socket.socket(fileno=fd)
+    try:
+        yield ours
+    finally:
+        ours.detach()
+
+
 def _is_tcp(fd: int) -> bool:
     return (
         _option(fd, socket.SO_DOMAIN) in _INET and _option(fd, socket.SO_TYPE) == socket.SOCK_STREAM
@@ -296,11 +375,12 @@ def _is_tcp(fd: int) -> bool:
 
 
 def _option(fd: int, option: int) -> int:
-    with socket.socket(fileno=os.dup(fd)) as ours:
+    with _socket(fd) as ours:
         return ours.getsockopt(socket.SOL_SOCKET, option)
 
 
 Act = Callable[[int, Call, int, Rules], int]
+Connect = Callable[[int, bytes, Rules], int]
 _ACTS: Mapping[str, Act] = {
     "bind": _bind,
     "connect": _connect,
