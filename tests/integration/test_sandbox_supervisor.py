@@ -316,10 +316,7 @@ def test_connections_that_wait_take_no_descriptor_that_the_end_needs(wall: str) 
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert subject.does(MANY_WAIT) in ("[]", f"[{errno.EMFILE}]")
-        subject.does(
-            f"import subprocess\nsubprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
-        )
-        assert len(_running(mark)) == 1
+        _leave_running(subject, mark)
         subject.ask("kill")
         assert _gone(mark)
 
@@ -330,10 +327,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_running(wall: str) -> None:
     mark = f"89{os.getpid() % 1000:03d}.5"
     with kernel(wall) as subject:
         supervisor = int(subject.does("import os; print(os.getppid())"))
-        subject.does(
-            f"import subprocess\nsubprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
-        )
-        assert len(_running(mark)) == 1
+        _leave_running(subject, mark)
         os.kill(supervisor, signal.SIGKILL)
         assert _gone(mark)
 
@@ -430,6 +424,13 @@ def test_nothing_of_a_kernel_outlives_it(wall: str) -> None:
         subject.does(f"import subprocess; subprocess.Popen(['sleep', '{mark}'])")
         subject.ask("kill")
         assert _gone(mark)
+
+
+def _leave_running(subject: Kernel, mark: str) -> None:
+    subject.does(
+        f"import subprocess\nsubprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
+    )
+    assert len(_running(mark)) == 1
 
 
 def _running(mark: str) -> list[int]:

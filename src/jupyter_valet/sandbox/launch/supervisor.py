@@ -148,14 +148,17 @@ def _is_interrupted(listener: int, call: Call) -> bool:
     """
     try:
         _still_waiting(listener, call)
+    except OSError:
+        return True
+    try:
         with open(f"/proc/{call.thread}/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123
             said = dict(line.split(":", 1) for line in status)
         pending = int(said["SigPnd"], 16)
         if int(said["Tgid"]) == int(said["Pid"]):
             pending |= int(said["ShdPnd"], 16)
         return bool(pending & ~int(said["SigBlk"], 16))
-    except (OSError, KeyError, ValueError):
-        return True
+    except (OSError, KeyError, ValueError):  # it ends, or there is no descriptor: the next look
+        return False
 
 
 def _take(listener: int, rules: Rules) -> None:
@@ -172,7 +175,7 @@ def _take(listener: int, rules: Rules) -> None:
         # A process that nobody may trace (ssh-agent) may still learn the truth.
         _answer(listener, call, _GO_ON if act is _getsockname else caught.errno or errno.EPERM)
         return
-    error = _judged(listener, call, fd, rules, act or _unknown)
+    error = _judged(functools.partial(act or _unknown, listener, call, fd, rules))
     if error != _LATER:
         rules.connector.in_turn(functools.partial(_finish, listener, call, fd, error))
 
@@ -186,10 +189,10 @@ def _descriptor_of(call: Call) -> int:
         os.close(process)
 
 
-def _judged(listener: int, call: Call, fd: int, rules: Rules, act: Act) -> int:
+def _judged(act: Callable[[], int]) -> int:
     """Act on a copied socket; nothing that goes wrong leaves a caller without an answer."""
     try:
-        return act(listener, call, fd, rules)
+        return act()
     except OSError as caught:
         return caught.errno or errno.EPERM
     except Exception:
@@ -304,15 +307,16 @@ def _bound(fd: int, loopback: Loopback) -> int:
 
 def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     may_wait = os.get_blocking(fd)  # for an answer from far away
-    address: bytes | None = _address_of(call)
+    address = _address_of(call)
     _still_waiting(listener, call)
-    is_unix = _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX
-    if _is_tcp(fd) and address is not None:
-        address = addresses.to_connect(address, rules.loopback)
-    if address is None:
-        return errno.EACCES
-    connect = _connect_unix if is_unix else _connect_to
-    act = functools.partial(_connected, connect, fd, address, rules)
+    if _option(fd, socket.SO_DOMAIN) == socket.AF_UNIX:
+        connect = functools.partial(_connect_unix, fd, address, rules)
+    else:
+        led = addresses.to_connect(address, rules.loopback) if _is_tcp(fd) else address
+        if led is None:
+            return errno.EACCES
+        connect = functools.partial(system.connect, fd, led)
+    act = functools.partial(_judged, connect)
 
     def finish(error: int) -> None:
         _finish(listener, call, fd, _RESTART if error == errno.EINTR else error)
@@ -324,19 +328,6 @@ def _connect(listener: int, call: Call, fd: int, rules: Rules) -> int:
     else:
         rules.connector.in_turn(lambda: finish(act()))
     return _LATER
-
-
-def _connected(connect: Connect, fd: int, address: bytes, rules: Rules) -> int:
-    try:
-        return connect(fd, address, rules)
-    except OSError as caught:
-        return caught.errno or errno.EPERM
-    except Exception:
-        return errno.EPERM
-
-
-def _connect_to(fd: int, address: bytes, rules: Rules) -> int:
-    return system.connect(fd, address)
 
 
 def _getsockname(listener: int, call: Call, fd: int, rules: Rules) -> int:
@@ -380,7 +371,6 @@ def _option(fd: int, option: int) -> int:
 
 
 Act = Callable[[int, Call, int, Rules], int]
-Connect = Callable[[int, bytes, Rules], int]
 _ACTS: Mapping[str, Act] = {
     "bind": _bind,
     "connect": _connect,
