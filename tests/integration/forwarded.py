@@ -50,6 +50,8 @@ class World:
     connections: int = 0
     logged: list[tuple[int, str, str]] = field(default_factory=list)
     provider: IdentityProvider = field(default_factory=lambda: IdentityProvider(token=TOKEN))
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Tornado's, where Jupyter keeps who decides."""
 
     async def broker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request after the other, as scripted."""
@@ -143,6 +145,7 @@ async def forwarded() -> AsyncIterator[World]:
         cookie_secret="no cookie counts",
         log_function=world.log,
     )
+    world.settings = application.settings
     endpoint = Endpoint(application, cast("Services", services))
     application.add_handlers(".*$", [Rule(PathMatches("/valet/mcp$"), _Door(endpoint))])
     server = application.listen(0, "127.0.0.1")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from forwarded import OK, TOKEN, Client, Heard, World, forwarded
+from jupyter_server.auth import AllowAllAuthorizer
 
 from jupyter_valet.server.mcp import passage
 from jupyter_valet.wire.clients import HEADER, MAX_BODY, Arrival
@@ -91,6 +93,22 @@ async def test_jupyter_s_token_is_good_no_longer_than_it_is_jupyter_s(
     await client.ask(client.post(token="anothe"))
     told = [Arrival.decode(heard.header(HEADER)) for heard in world.heard]
     assert [arrival.principal for arrival in told] == ["owner", "owner", "", "owner", ""]
+
+
+async def test_an_authorizer_of_one_s_own_is_asked_each_time(world: World, client: Client) -> None:
+    """Only Jupyter's own lets in forever whom it has let in once."""
+
+    class Fickle(AllowAllAuthorizer):
+        asked = 0
+
+        def is_authorized(self, *_: Any) -> bool:
+            self.asked += 1
+            return self.asked != 2
+
+    await client.ask(client.post())
+    world.settings["authorizer"] = fickle = Fickle()
+    assert [(await client.ask(client.post()))[0] for _ in range(3)] == [200, 403, 200]
+    assert fickle.asked == 3
 
 
 async def test_a_body_in_chunks_is_passed_on_with_its_length(world: World, client: Client) -> None:
@@ -197,11 +215,18 @@ async def test_a_client_that_sends_its_body_too_slowly_is_given_up(
         assert (await client.ask(client.post()))[0] == 200
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("begun", [b"", STREAM, STREAM + b"3\r\nhey\r\n"])
 async def test_a_request_ends_at_the_broker_when_its_client_goes(
-    world: World, begun: bytes
+    world: World, begun: bytes, known: bool
 ) -> None:
-    """PS-06."""
+    """PS-06, whether Jupyter was asked whose token it is or not."""
+    if known:
+        async with world.client() as client:
+            await client.ask(client.post())
+        world.heard.clear()
+        await until(lambda: world.logged)
+        world.logged.clear()
     gone = asyncio.Event()
 
     async def wait(heard: Heard, writer: asyncio.StreamWriter) -> None:

@@ -10,6 +10,8 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import PathMatches, Router, Rule
 from tornado.web import Application
 
+from ..wire.clients import PAGE_MCP
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
@@ -36,6 +38,10 @@ class Door(Router):
         self._extension = extension
         self._pages: list[tuple[re.Pattern[str], type[JupyterHandler]]] = []
 
+    def first(self) -> Rule:
+        """Return the rule for MCP calls, which come often: each rule before it costs them time."""
+        return Rule(PathMatches(re.escape(self._base_url + PAGE_MCP) + "$"), self)
+
     def rules(self) -> list[Rule]:
         """Return the rules that lead here."""
         base = re.escape(self._base_url)
@@ -61,7 +67,6 @@ class Door(Router):
     @cached_property
     def _endpoint(self) -> tuple[str, Endpoint]:
         """The MCP endpoint, which is no page, and its path."""
-        from ..wire.clients import PAGE_MCP
         from .mcp.endpoint import Endpoint
 
         services = self._application.settings[self._extension].services

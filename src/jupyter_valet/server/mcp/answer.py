@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from http.client import responses
 from typing import Any, cast
 
@@ -25,13 +26,19 @@ _USUAL = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class Answer:
-    """Begins once; `handler` is who the access log says has answered."""
+    """Begins once."""
 
-    def __init__(self, request: HTTPServerRequest, handler: McpHandler) -> None:
-        self.handler = handler
-        self._request = request
+    def __init__(self, request: HTTPServerRequest, as_jupyter: Callable[[], McpHandler]) -> None:
+        self.request = request
+        self.status = 200
+        self._as_jupyter = as_jupyter
         self._connection = cast("Any", request.connection)
         self._begun = False
+
+    @cached_property
+    def handler(self) -> McpHandler:
+        """The request as Jupyter knows requests; most are never looked at that way."""
+        return self._as_jupyter()
 
     @property
     def log(self) -> logging.Logger:
@@ -75,20 +82,16 @@ class Answer:
         else:
             self._say(error.kind.status, error, HTTPHeaders(_USUAL))
 
-    def note(self) -> None:
-        """Write it into the access log."""
-        self.handler.application.log_request(self.handler)
-
     def _say(self, status: int, error: ValetError, headers: HTTPHeaders) -> None:
         body = json.dumps(error.to_json()).encode()
         headers["Content-Type"] = "application/json"
         headers["Content-Length"] = str(len(body))
-        self._begin(status, headers, b"" if self._request.method == "HEAD" else body)
+        self._begin(status, headers, b"" if self.request.method == "HEAD" else body)
         self._connection.finish()
 
     def _begin(self, status: int, headers: HTTPHeaders, body: bytes) -> Any:
         self._begun = True
-        self.handler.set_status(status)
+        self.status = status
         headers["Date"] = _date(int(time.time()))
         start = ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown"))
         return self._connection.write_headers(start, headers, body)

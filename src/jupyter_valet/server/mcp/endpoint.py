@@ -8,11 +8,11 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application
 
 from ...wire.clients import PAGE_MCP, Arrival
+from ...wire.control import OWNER
 from ...wire.errors import ValetError
 from . import addresses
 from .answer import Answer
 from .arriving import METHODS, Refused, Shown, forget_cookies, is_of_issuer, origin_allowed, shown
-from .handler import McpHandler
 from .known import Known
 from .line import Lost
 from .passage import Passage
@@ -31,7 +31,7 @@ class Endpoint:
     def __init__(self, application: Application, services: Services) -> None:
         self._application = application
         self._services = services
-        self._known = Known()
+        self._known = Known(application.settings)
         self._own_hosts: set[str] = set()
         """What `Host` has said that is this server's own, in Jupyter's judgement."""
         # The server listens by now, so its own idea of its URL is not going to change.
@@ -40,15 +40,14 @@ class Endpoint:
     def passage(self, request: HTTPServerRequest) -> Passage:
         """Return what Tornado hands the request to."""
         forget_cookies(request)
-        handler = McpHandler(self._application, request, known=self._known)
-        return Passage(request, handler, self.pass_on)
+        return Passage(self._application, request, self.pass_on)
 
     async def pass_on(self, request: HTTPServerRequest, body: bytes, answer: Answer) -> None:
         """Let the broker answer a request that is whole.
 
         Raises `Refused` for one that is none, `ValetError` when there is no answer.
         """
-        arrival = await self._arrival(request, answer.handler)
+        arrival = await self._arrival(request, answer)
         supervisor, forwarding = self._services.supervisor, self._services.forwarding
         await supervisor.ensure()
         line = await forwarding.line(supervisor.port)
@@ -61,12 +60,12 @@ class Endpoint:
         finally:
             forwarding.give(line)
 
-    async def _arrival(self, request: HTTPServerRequest, handler: McpHandler) -> Arrival:
+    async def _arrival(self, request: HTTPServerRequest, answer: Answer) -> Arrival:
         """Return what the broker is told of this request."""
-        told = self._shown(request, handler)
+        told = self._shown(request, answer)
         origins = self._services.origins
         here = origins.for_page(request.protocol, request.host)
-        principal = await handler.principal(told.token) if self._may_be_jupyters(told) else ""
+        principal = await self._principal(told, answer) if self._may_be_jupyters(told) else ""
         return Arrival(
             origin=origins.told() or self._own_origin,
             resource=here + PAGE_MCP,
@@ -76,17 +75,27 @@ class Endpoint:
             token="" if principal or not told.is_bearer else told.token,
         )
 
-    def _shown(self, request: HTTPServerRequest, handler: McpHandler) -> Shown:
+    async def _principal(self, told: Shown, answer: Answer) -> str:
+        """Return whom Jupyter knows by the token; empty: nobody. Raises `ValetError`."""
+        if self._known.is_owners(told.token):
+            return OWNER
+        principal = await answer.handler.principal()
+        if principal == OWNER:
+            self._known.learn(told.token)
+        return principal
+
+    def _shown(self, request: HTTPServerRequest, answer: Answer) -> Shown:
         """Return what the client shows, if the head is in order. Raises `Refused`."""
         if request.method not in METHODS:
             raise Refused(405, f"the method is none of {', '.join(METHODS)}")
         if request.host not in self._own_hosts:
-            if not handler.check_host():
+            if not answer.handler.check_host():
                 raise Refused(421, "the Host header names another server")
             if len(self._own_hosts) < _HOSTS:
                 self._own_hosts.add(request.host)
         # The origins that the administrator lets call this server from a browser.
-        if not origin_allowed(request.headers, {handler.allow_origin} - {"", "*"}):
+        allowed = {self._application.settings.get("allow_origin", "")} - {"", "*"}
+        if not origin_allowed(request.headers, allowed):
             raise Refused(403, "a page of another origin asks")
         return shown(request)
 

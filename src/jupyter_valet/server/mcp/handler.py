@@ -7,6 +7,7 @@ more than its call.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -15,7 +16,7 @@ from tornado.httputil import HTTPHeaders
 
 from ...wire.errors import ValetError
 from .. import identity
-from .known import Known, is_stock
+from .known import is_stock
 
 RESOURCE = "valet"
 """What the server's authorizer is asked for."""
@@ -32,18 +33,22 @@ class McpHandler(JupyterHandler):
         self._write_buffer: list[bytes] = []
         self._status_code, self._reason = 200, "OK"
 
-    def initialize(self, known: Known) -> None:
-        """Take nobody for anybody, whatever a cookie says."""
-        self._known = known
+    def initialize(self, gone: Callable[[], None]) -> None:
+        """Take nobody for anybody, whatever a cookie says; `gone` is told that the client went."""
+        self._gone = gone
         self.current_user = self._jupyter_current_user = None
 
-    async def principal(self, token: str) -> str:
+    def on_connection_close(self) -> None:
+        """Pass on what Tornado tells this, instead of who answers."""
+        self._gone()
+
+    async def principal(self) -> str:
         """Return whom the server's identity provider knows by the token alone; empty: nobody.
 
         Raises `ValetError` ("not_admitted") for somebody who may not use this server: a token that
         Jupyter knows is none of the broker's to judge.
         """
-        user, by_token = await self._token_user(token)
+        user, by_token = await self._token_user()
         if not by_token:
             return ""
         if user is None:  # JupyterHub knows whose token it is, and lets them use other servers
@@ -55,16 +60,13 @@ class McpHandler(JupyterHandler):
             raise ValetError("not_admitted")
         return principal
 
-    async def _token_user(self, token: str) -> tuple[Any, bool]:
+    async def _token_user(self) -> tuple[Any, bool]:
         """Return the user, and whether the token was what told it."""
         provider = self.identity_provider
         if is_stock(provider):
-            found = self._known.user(provider, token)
-            if found is None:
-                # `get_user` would look for a cookie besides, and sign a new one for each request.
-                found = await provider.get_user_token(self)
-                self._known.learn(provider, token, found)
-            return found, found is not None
+            # `get_user` would look for a cookie besides, and sign a new one for each request.
+            user = await provider.get_user_token(self)
+            return user, user is not None
         user = await ensure_async(provider.get_user(self))
         self.__dict__.pop("_new_cookie", None)  # the provider would remember who showed a token
         return user, bool(getattr(self, "_token_authenticated", False))

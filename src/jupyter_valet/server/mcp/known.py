@@ -1,44 +1,53 @@
-"""The one token of a stock server, and whom its identity provider found by it.
+"""The one token of a stock server, which proves its owner.
 
 Such a provider compares what is shown with its own `token`, and looks at nothing else (Jupyter
-Server, `IdentityProvider.get_user_token`). So as long as both are the same strings as when it was
-asked, it is not asked again: its answer costs a program more than the rest of the head, because it
-makes up a name for somebody new each time.
+Server, `IdentityProvider.get_user_token`); the authorizer that comes with it lets everybody in. So
+as long as both are Jupyter's own and the token is the string for which they were asked, neither is
+asked again: their answer costs a program more than the rest of the head.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
+from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 
 _STOCK = (IdentityProvider, PasswordIdentityProvider)
 
 
-def is_stock(provider: IdentityProvider) -> bool:
+def is_stock(provider: Any) -> bool:
     """Tell whether it is one of Jupyter's own; a subclass may look at anything."""
     return type(provider) in _STOCK
 
 
 class Known:
-    """Remembers one answer, until the server's token is another."""
+    """Remembers the token that proved the owner, until the server's token is another."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        """Tornado's, where Jupyter keeps its identity provider and its authorizer."""
         self._token = ""
-        self._user: Any = None
 
-    def user(self, provider: IdentityProvider, shown: str) -> Any:
-        """Return who shows this token; None when the provider must be asked."""
-        mine = provider.token
-        if not mine or mine != self._token:
-            return None
-        return self._user if _same(shown, mine) else None
+    def is_owners(self, shown: str) -> bool:
+        """Tell whether Jupyter would say so if it were asked; False: it must be asked."""
+        mine = self._servers()
+        return bool(mine) and mine == self._token and _same(shown, mine)
 
-    def learn(self, provider: IdentityProvider, shown: str, user: Any) -> None:
-        """Remember whom the provider found, if it was by its token as it is."""
-        if provider.token and _same(shown, provider.token):
-            self._token, self._user = provider.token, user
+    def learn(self, shown: str) -> None:
+        """Remember that Jupyter took this token for the owner's, if it did because of the token."""
+        mine = self._servers()
+        if mine and _same(shown, mine):
+            self._token = mine
+
+    def _servers(self) -> str:
+        """Return the server's token; empty when it alone does not decide."""
+        provider: Any = self._settings.get("identity_provider")
+        authorizer = self._settings.get("authorizer")
+        decides = is_stock(provider) and type(authorizer) is AllowAllAuthorizer
+        return str(provider.token) if decides else ""
 
 
 def _same(shown: str, mine: str) -> bool:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import StreamClosedError
+from tornado.web import Application
 
 from ...wire.clients import MAX_BODY
 from ...wire.errors import ValetError
+from .access_log import AccessLog
 from .answer import Answer
 from .arriving import Refused, announced
 from .handler import McpHandler
@@ -35,11 +38,15 @@ _TOO_LARGE = Refused(413, "the body is too large")
 class Passage(HTTPMessageDelegate):
     """Refuses what the head alone condemns only when the body was read, so the connection stays."""
 
-    def __init__(self, request: HTTPServerRequest, handler: McpHandler, pass_on: PassOn) -> None:
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, pass_on: PassOn
+    ) -> None:
         self._request = request
+        self._access_log = AccessLog(application)
         self._pass_on = pass_on
         self._connection = cast("Any", request.connection)
-        self._answer = Answer(request, handler)
+        as_jupyter = partial(McpHandler, application, request, gone=self.on_connection_close)
+        self._answer = Answer(request, as_jupyter)
         self._body = bytearray()
         self._slow: asyncio.Handle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -63,10 +70,10 @@ class Passage(HTTPMessageDelegate):
         """Pass the request on: it is whole."""
         self._stop_waiting()
         self._work = asyncio.ensure_future(self._serve())
-        self._connection.set_close_callback(self._work.cancel)
+        self._connection.set_close_callback(self.on_connection_close)
 
     def on_connection_close(self) -> None:
-        """Forget a request whose client went before it was whole."""
+        """Forget a request whose client has gone."""
         self._stop_waiting()
         if self._work is not None:
             self._work.cancel()
@@ -84,7 +91,7 @@ class Passage(HTTPMessageDelegate):
             except Exception:
                 self._answer.log.exception("a request to the MCP endpoint failed")
                 self._answer.fail(ValetError("internal"))
-        self._answer.note()
+        self._access_log.note(self._answer)
 
     def _wait_for_body(self) -> None:
         self._slow = asyncio.get_running_loop().call_later(BODY_SECONDS, self._give_up)
