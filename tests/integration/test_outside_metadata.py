@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import dance
 import pytest
 from jupyter_process import Server, jupyter_server
 from program import ask, url
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.timeout(120)
 
 ISSUER = "https://login.example.org/tenant"
 CONFIG = f"""
+c.ValetExtension.client_documents = False
 c.ValetExtension.mcp_issuers = {{
     {ISSUER!r}: {{"audience": "https://jupyter.example.org/", "subjects": ["jane"]}}
 }}
@@ -63,6 +65,17 @@ def test_the_scopes_that_are_told_are_few_and_offline_access_is_none_of_them(
     """RS-09, BP-23."""
     _, _, body = get(server, f"{server.base}valet/mcp/oauth-protected-resource")
     assert json.loads(body)["scopes_supported"] == ["tools:read", "tools:write"]
+
+
+def test_where_no_documents_of_programs_are_fetched_the_metadata_say_so(server: Server) -> None:
+    """AS-04: programs believe them, and register themselves; one that does not is unknown."""
+    _, _, body = get(server, f"{server.base}valet/oauth/.well-known/openid-configuration")
+    assert json.loads(body)["client_id_metadata_document_supported"] is False
+    editor = "https://editor.example/client.json"
+    page = server.get(dance.request(server, editor), dance.OPENED)
+    assert page.status == 400
+    assert "does not know the program" in page.body
+    assert dance.registered(server)
 
 
 def test_the_same_document_is_at_the_well_known_path_of_the_origin(server: Server) -> None:

@@ -197,7 +197,7 @@ async def build(
     authorization = Authorization(
         registry,
         families,
-        Documents(registry),
+        Documents(registry, fetches=start.client_documents),
         audit,
         names,
         partial(granted, consent.desk),

@@ -66,6 +66,12 @@ class ValetExtension(ExtensionApp):
         help="Authorization servers whose access tokens open the MCP endpoint to programs outside "
         "of the notebooks, by issuer; see docs/mcp-authorization.md."
     ).tag(config=True)
+    client_documents = Bool(
+        True,
+        help="Whether programs that sign in with Jupyter may be known by a document of theirs, "
+        "which the server fetches over the internet. Without it they register themselves. See "
+        "docs/sign-in-with-jupyter.md.",
+    ).tag(config=True)
     egress_limits = Dict(
         help="What requests that a notebook writes itself may take: bytes, seconds, and how many "
         "at a time; see docs/clients.md."
@@ -157,6 +163,7 @@ class ValetExtension(ExtensionApp):
             apis=self.apis,
             mcp_servers=self.mcp_servers,
             mcp_issuers=self.mcp_issuers,
+            client_documents=self.client_documents,
             demo=self.demo,
             broker_command=self.broker_command,
             withheld_variables=self.withheld_variables,

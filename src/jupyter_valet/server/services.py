@@ -38,6 +38,7 @@ class Settings:
     apis: dict[str, Any]
     mcp_servers: dict[str, Any]
     mcp_issuers: dict[str, Any]
+    client_documents: bool
     demo: bool
     broker_command: Sequence[str]
     withheld_variables: Sequence[str]
@@ -98,6 +99,7 @@ class Services:
             apis=dict(self.settings.apis),
             mcp_servers=dict(self.settings.mcp_servers),
             mcp_issuers=dict(self.settings.mcp_issuers),
+            client_documents=self.settings.client_documents,
             person=identity.kernel_principal(self._identity, None, os.environ) or "",
             demo_issuer=await self._demo_issuer(),
             egress_limits=dict(self.settings.egress_limits),

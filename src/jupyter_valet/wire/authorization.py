@@ -34,8 +34,11 @@ MAX_BODY = 64 * 1024
 """Bytes of a form or a registration."""
 
 
-def metadata(origin: str) -> dict[str, Any]:
-    """Return the metadata of the issuer at `origin` (RFC 8414 §2, AS-01, AS-05, AS-07)."""
+def metadata(origin: str, *, client_documents: bool = True) -> dict[str, Any]:
+    """Return the metadata of the issuer at `origin` (RFC 8414 §2, AS-01, AS-05, AS-07).
+
+    `client_documents` says whether programs may describe themselves by a document (AS-04).
+    """
     issuer = origin + PAGE_ISSUER
     return {
         "issuer": issuer,
@@ -51,7 +54,7 @@ def metadata(origin: str) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "client_id_metadata_document_supported": True,
+        "client_id_metadata_document_supported": client_documents,
         "protected_resources": [origin + PAGE_MCP],
     }
 

@@ -109,6 +109,8 @@ class StartParams(_View):
     """MCP servers whose tools are listed beside ours, by name, in the form of docs/upstream.md."""
     mcp_issuers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Issuers whose tokens open the MCP endpoint, in the form of docs/mcp-authorization.md."""
+    client_documents: bool = True
+    """Whether a program that signs in may be described by a document at a URL (CIMD)."""
     person: str = ""
     """The principal whom the server belongs to; empty: to several."""
     demo_issuer: str = ""

@@ -106,6 +106,13 @@ _KINDS = [
         "Ask whoever makes the program; nothing was allowed.",
     ),
     ErrorKind(
+        "client_document_unreachable",
+        502,
+        "The program describes itself at {host}, which this server cannot reach.",
+        "Give it an API key (`jupyter valet token create`), or set "
+        "`c.ValetExtension.client_documents = False` and sign in there once more.",
+    ),
+    ErrorKind(
         "too_many_programs",
         429,
         "Too many programs have come to this server.",

@@ -46,6 +46,13 @@ def test_the_metadata_say_what_there_is() -> None:
     ))  # fmt: skip
 
 
+def test_a_server_that_fetches_no_documents_says_so() -> None:
+    """AS-04: then a program that has one registers itself."""
+    told = metadata("https://hub.example/", client_documents=False)
+    assert told["client_id_metadata_document_supported"] is False
+    assert told["registration_endpoint"]
+
+
 # Registration (RFC 7591) -------------------------------------------------------------------------
 
 
@@ -311,6 +318,24 @@ async def test_what_is_not_a_document_is_refused_and_no_redirect_is_followed(
             await world.open(CLIENT_ID)
     assert len(seen) == 2
     assert {str(request.url) for request in seen} == {CLIENT_ID}
+
+
+async def test_a_document_out_of_reach_is_none_of_the_program_s_faults(world: World) -> None:
+    """A server without a way to the internet: the person hears what to do about that."""
+    world.use(Documents(world.registry, clock=world.time))
+    with pytest.raises(ValetError) as refused:
+        await world.open("https://agent.invalid/client.json")
+    assert refused.value.code == "client_document_unreachable"
+    assert "at agent.invalid, which this server cannot reach" in str(refused.value)
+
+
+async def test_where_none_is_fetched_a_program_with_a_document_is_unknown(world: World) -> None:
+    seen = serve(world, lambda _: document())
+    world.use(Documents(world.registry, fetches=False, clock=world.time))
+    with pytest.raises(ValetError) as refused:
+        await world.open(CLIENT_ID)
+    assert refused.value.code == "unknown_program"
+    assert not seen
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1:1", "10.0.0.1", "169.254.169.254"])

@@ -41,14 +41,27 @@ class Documents:
     """Programs by the URLs of their documents, fetched when they are not fresh any more."""
 
     def __init__(
-        self, registry: Registry, *, http: Open = _open, clock: Callable[[], float] = time.time
+        self,
+        registry: Registry,
+        *,
+        fetches: bool = True,
+        http: Open = _open,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._registry = registry
+        self._fetches = fetches
+        """Whether the metadata say that such client ids are understood."""
         self._http = http
         self._clock = clock
 
     async def program(self, client_id: str) -> Registration:
-        """Return what the document says now. Raises `ValetError` ("client_document_refused")."""
+        """Return what the document says now.
+
+        Raises `ValetError`: "client_document_refused" or "client_document_unreachable", and
+        "unknown_program" where none is fetched.
+        """
+        if not self._fetches:
+            raise ValetError("unknown_program")
         found = self._registry.get(client_id)
         if found is not None and self._clock() < found.fresh_until:
             return found
@@ -61,8 +74,10 @@ class Documents:
             async with self._http() as http:
                 answer = await http.get(client_id, headers={"Accept": "application/json"})
         except httpx2.TransportError:
-            raise _refused("it cannot be fetched") from None
-        except ValetError as error:  # its size, or its host's address
+            raise _unreachable(client_id) from None
+        except ValetError as error:
+            if error.code == "provider_unreachable":  # its host has no address here
+                raise _unreachable(client_id) from None
             raise _refused(error.message) from None
         if answer.status_code != httpx2.codes.OK:
             raise _refused(f"its address answers with status {answer.status_code}")
@@ -121,6 +136,10 @@ def _is_public(document: dict[str, Any]) -> bool:
 def _application_type(document: dict[str, Any]) -> str:
     kind = document.get("application_type")
     return kind if kind in ("native", "web") else ""
+
+
+def _unreachable(client_id: str) -> ValetError:
+    return ValetError("client_document_unreachable", host=split_url(client_id)[0].host)
 
 
 def _refused(what: str) -> ValetError:

@@ -20,4 +20,4 @@ class IssuerMetadata(PublicDocument):
 
     def document(self, here: str) -> dict[str, Any]:
         """Return the metadata."""
-        return metadata(here)
+        return metadata(here, client_documents=self.valet.settings.client_documents)
