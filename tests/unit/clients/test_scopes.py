@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_valet.broker.clients.scopes import covers, is_scope, parse
+from jupyter_valet.broker.clients.scopes import covers, is_scope, parse, to_ask_for
 
 ALL = [
     "tools:read",
@@ -34,6 +34,22 @@ def test_of_several_scopes_one_is_enough_and_two_halves_are_not_more() -> None:
     assert covers(["tools:read:b", "tools:write:a"], "tools:read:a")
     assert not covers(["tools:read", "tools:write:a"], "tools:write:b")
     assert not covers([], "tools:read:a")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "asked"),
+    [
+        ("tools:read", "tools:write:a", "tools:read tools:write:a"),
+        ("tools:read:a", "tools:write:a", "tools:write:a"),
+        ("tools:read:a tools:write:b", "tools:read:c", "tools:read:a tools:read:c tools:write:b"),
+        ("", "tools:read:a", "tools:read:a"),
+    ],
+)
+def test_a_challenge_lets_no_client_lose_what_it_holds(held: str, wanted: str, asked: str) -> None:
+    """RS-08, RS-09: the client joins them from 2026-07-28 on, the server before that."""
+    for revision in ("", "2025-06-18", "2025-11-25"):
+        assert to_ask_for(parse(held), wanted, revision) == asked
+    assert to_ask_for(parse(held), wanted, "2026-07-28") == wanted
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+REVISION = b"mcp-protocol-version"
+
+
 class Reception:
     """The ASGI application behind the door."""
 
@@ -50,7 +53,9 @@ class Reception:
             return
         if wanted := self._beyond(caller, arrived.body):
             # Before anything is answered: inside a stream the status could not be seen (RS-08).
-            await refuse(send, Refusal.of_scope(arrival.metadata, wanted))
+            held = caller.client.scopes if caller.client is not None else ()
+            asked = scopes.to_ask_for(held, wanted, _revision(behind))
+            await refuse(send, Refusal.of_scope(arrival.metadata, asked))
             return
         visit = Visit(arrival, caller, arrived.replay, send)
         self._under_way.begin(visit)
@@ -77,6 +82,12 @@ class Reception:
         except ValetError:
             return scopes.needed(tool) if tool is not None else ""
         return ""
+
+
+def _revision(scope: Message) -> str:
+    """Return the protocol revision that the client says it speaks; "" without a word."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    return headers.get(REVISION, b"").decode("latin-1")
 
 
 def _called(body: bytes) -> tuple[str, dict[str, Any]] | None:

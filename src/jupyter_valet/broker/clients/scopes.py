@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
 from ...wire.errors import ValetError
 from ..catalogue import FINDING, Tool
 from ..kernels import Caller
@@ -52,6 +54,19 @@ def check(caller: Caller, tool: Tool) -> None:
     scope = needed(tool)
     if caller.client is not None and scope and not covers(caller.client.scopes, scope):
         raise ValetError("scope_required")
+
+
+def to_ask_for(held: Iterable[str], wanted: str, revision: str) -> str:
+    """Return what a client that lacks `wanted` is told to ask for, space-separated (RS-08, RS-09).
+
+    From revision 2026-07-28 on that is `wanted` alone: the client adds it to what it had. Before,
+    what it holds is named as well ("Runtime Insufficient Scope Errors", the recommended way): a
+    client of that time asks for the challenge to the letter, and would lose the rest.
+    """
+    if revision in MODERN_PROTOCOL_VERSIONS:
+        return wanted
+    scopes = {*held, wanted}
+    return " ".join(sorted(one for one in scopes if not covers(scopes - {one}, one)))
 
 
 def covers(held: Iterable[str], scope: str) -> bool:
