@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from authorization_world import ISSUER, JANE, ORIGIN, REDIRECT, RESOURCE, World, answered
 
@@ -121,6 +123,40 @@ async def test_a_redirect_keeps_its_own_query(world: World) -> None:
     assert location.startswith("https://vscode.dev/redirect?v=1&code=")
     assert facts.source == "https://vscode.dev"
     assert not facts.claimable
+
+
+VS_CODE = {
+    "client_name": "Visual Studio Code",
+    "client_uri": "https://code.visualstudio.com",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "redirect_uris": [
+        "https://insiders.vscode.dev/redirect",
+        "https://vscode.dev/redirect",
+        "http://127.0.0.1/",
+        "http://127.0.0.1:33418/",
+    ],
+    "scope": "tools:read",
+    "token_endpoint_auth_method": "none",
+    "application_type": "native",
+}
+"""As its version 1.139 registers itself."""
+
+
+@pytest.mark.parametrize(
+    ("uri", "state"),
+    [
+        ("http://127.0.0.1:33418/", "Fbz/16kDYv/7aRcWzN+woA=="),
+        ("http://127.0.0.1:50123/", "Fbz/16kDYv/7aRcWzN+woA=="),
+        ("https://vscode.dev/redirect", "vscode://x/127.0.0.1%3A8888/a?nonce=0c62&b=%26%2520c+d e"),
+    ],
+)
+async def test_vs_code_gets_its_state_letter_by_letter(world: World, uri: str, state: str) -> None:
+    """RFC 6749 §4.1.2; on its usual port, on another one, and by way of its server."""
+    facts = await world.open(await world.registered(**VS_CODE), redirect_uri=uri, state=state)
+    location = await world.press(facts)
+    assert answered(location)["state"] == state
+    assert re.search(r"[?&]code=[A-Za-z0-9._~-]+&", location)  # it does not decode this one
 
 
 async def test_a_press_counts_once_for_its_person_on_its_server_in_time(world: World) -> None:
