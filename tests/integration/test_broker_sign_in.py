@@ -19,18 +19,6 @@ from program import INITIALIZE
 ISSUES = ("demo_list_issues", {"project": "tidepool", "limit": 2})
 
 
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with demo_provider() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
-        yield broker
-
-
 @pytest.fixture
 def started_broker(tmp_path: Path) -> Iterator[BrokerProcess]:
     """A broker as the server starts it: with a command line and an environment of its own."""

@@ -16,19 +16,12 @@ from typing import Any
 
 import pytest
 from broker_process import ORIGIN, BrokerProcess, Kernel
-from keyed_broker import keyed, keyed_broker
+from keyed_broker import clean, keyed, keyed_broker, reading_kernel
 from recording_api import KEY, RecordingApi, Reply, as_json
 
 import jupyter_valet as valet
-from jupyter_valet.kernel import session
 from jupyter_valet.wire import capability
 from jupyter_valet.wire.errors import ValetError
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[RecordingApi]:
-    with RecordingApi().running() as api:
-        yield api
 
 
 @pytest.fixture(scope="module")
@@ -40,29 +33,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory, api: RecordingApi) -> Itera
 
 @pytest.fixture
 def kernel(
-    broker: BrokerProcess,
-    api: RecordingApi,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    broker: BrokerProcess, api: RecordingApi, request: pytest.FixtureRequest
 ) -> Iterator[Kernel]:
-    """Make this process a kernel whose notebook may read."""
-    found = broker.kernel(request.node.name[:60], notebook=f"{id(request)}.ipynb")
-    keyed(broker, found, new_account=True)
-    monkeypatch.setenv("JUPYTER_VALET_URL", f"http://127.0.0.1:{found.port}")
-    monkeypatch.setenv("JUPYTER_VALET_CAPABILITY", found.token)
-    api.seen.clear()
-    api.routes.clear()
-    api.on("/x", as_json({"ok": 1}))
-    yield found
-    session.current().close()
-
-
-def clean(kernel: Kernel, api: RecordingApi) -> None:
-    """Every request had the person's credential, and none the kernel's capability."""
-    assert api.seen
-    for seen in api.seen:
-        assert seen.headers["Authorization"] == f"Bearer {KEY}"
-        assert kernel.token not in seen.whole
+    with reading_kernel(broker, api, request) as kernel:
+        api.on("/x", as_json({"ok": 1}))
+        yield kernel
 
 
 Get = Callable[[str], Any]

@@ -27,12 +27,6 @@ LIMITS["idle_seconds"] = 2
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[RecordingApi]:
-    with RecordingApi().running() as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory, api: RecordingApi) -> Iterator[BrokerProcess]:
     folder = tmp_path_factory.mktemp("forward")
     with keyed_broker(folder, api, egress_limits=LIMITS) as broker:

@@ -6,30 +6,17 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from broker_process import BrokerFork, BrokerProcess, Kernel
-from person import Person, asked, demo_provider, finish
+from person import Person, asked, finish
 
 from jupyter_valet.kernel import session
 from jupyter_valet.kernel.functions.runner import Runner
 from jupyter_valet.kernel.functions.tool import Progress, ToolError, ToolFunction, Wanted
 from jupyter_valet.kernel.session import Session, _transport
 from jupyter_valet.wire.errors import ValetError
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with demo_provider() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
-        yield broker
 
 
 @pytest.fixture

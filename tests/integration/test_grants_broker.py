@@ -9,22 +9,10 @@ from typing import Any
 
 import pytest
 from broker_process import BrokerFork, BrokerProcess, ControlError, Kernel
-from person import Person, asked, connected, demo_provider, finish
+from person import Person, asked, connected, finish
 
 ISSUES = ("demo_list_issues", {"project": "tidepool", "limit": 2})
 DRIFT = ("demo_create_issue", {"project": "tidepool", "title": "Drift"})
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with demo_provider() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
-        yield broker
 
 
 def view(kernel: Kernel, transaction: str) -> dict[str, Any]:

@@ -6,11 +6,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from broker_process import ORIGIN, BrokerFork, BrokerProcess, Kernel
-from person import Person, demo_provider
+from broker_process import ORIGIN, BrokerProcess, Kernel
+from person import Person
 
 from jupyter_valet import tools
 from jupyter_valet.kernel import magics, session
@@ -18,18 +17,6 @@ from jupyter_valet.kernel.flow import Post
 from jupyter_valet.kernel.mcp import Call
 from jupyter_valet.wire import capability
 from jupyter_valet.wire.errors import ValetError
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with demo_provider() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def broker(tmp_path: Path, issuer: str) -> Iterator[BrokerProcess]:
-    with BrokerFork(tmp_path / "valet", demo_issuer=issuer) as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -11,21 +11,14 @@ from pathlib import Path
 
 import pytest
 from broker_process import ORIGIN, BrokerProcess, Kernel
-from keyed_broker import keyed, keyed_broker
-from recording_api import KEY, RecordingApi, Reply, as_json
+from keyed_broker import clean, keyed, keyed_broker, reading_kernel
+from recording_api import RecordingApi, Reply, as_json
 
 import jupyter_valet as valet
-from jupyter_valet.kernel import session
 from jupyter_valet.wire.errors import ValetError
 
 SLACK_READS = ["POST /api/conversations.list", "POST /api/users.info"]
 """slack_sdk posts its reads, too."""
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[RecordingApi]:
-    with RecordingApi().running() as api:
-        yield api
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +31,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory, api: RecordingApi) -> Itera
 
 @pytest.fixture
 def kernel(
-    broker: BrokerProcess,
-    api: RecordingApi,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    broker: BrokerProcess, api: RecordingApi, request: pytest.FixtureRequest
 ) -> Iterator[Kernel]:
-    """Make this process a kernel whose notebook may read."""
-    found = broker.kernel(request.node.name[:60], notebook=f"{id(request)}.ipynb")
-    keyed(broker, found, new_account=True)
-    monkeypatch.setenv("JUPYTER_VALET_URL", f"http://127.0.0.1:{found.port}")
-    monkeypatch.setenv("JUPYTER_VALET_CAPABILITY", found.token)
-    api.seen.clear()
-    api.routes.clear()
-    yield found
-    session.current().close()
-
-
-def clean(kernel: Kernel, api: RecordingApi) -> None:
-    """The right credential arrived with every request, and the capability with none."""
-    assert api.seen
-    for seen in api.seen:
-        assert seen.headers["Authorization"] == f"Bearer {KEY}"
-        assert kernel.token not in seen.whole
+    with reading_kernel(broker, api, request) as kernel:
+        yield kernel
 
 
 # PyGithub ----------------------------------------------------------------------------------------
