@@ -49,6 +49,8 @@ class World:
     heard: list[Heard] = field(default_factory=list)
     connections: int = 0
     logged: list[tuple[int, str, str]] = field(default_factory=list)
+    users: list[Any] = field(default_factory=list)
+    """Whose requests those in `logged` were."""
     provider: IdentityProvider = field(default_factory=lambda: IdentityProvider(token=TOKEN))
     settings: dict[str, Any] = field(default_factory=dict)
     """Tornado's, where Jupyter keeps who decides."""
@@ -74,6 +76,7 @@ class World:
         """Take note as Jupyter's access log does."""
         request = handler.request
         self.logged.append((handler.get_status(), str(request.method), str(request.uri)))
+        self.users.append(handler.current_user)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -143,6 +146,7 @@ async def forwarded() -> AsyncIterator[World]:
         identity_provider=world.provider,
         authorizer=AllowAllAuthorizer(),
         cookie_secret="no cookie counts",
+        last_activity_times={},
         log_function=world.log,
     )
     world.settings = application.settings

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from forwarded import OK, TOKEN, Client, Heard, World, forwarded
 from jupyter_server.auth import AllowAllAuthorizer
 
 from jupyter_valet.server.mcp import passage
+from jupyter_valet.server.mcp.handler import McpHandler
 from jupyter_valet.wire.clients import HEADER, MAX_BODY, Arrival
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
@@ -71,6 +75,88 @@ async def test_the_broker_is_told_who_it_is_and_gets_nothing_else_of_the_head(
     assert not heard.header("x-forwarded-for")
     await until(lambda: world.logged)
     assert world.logged == [(200, "POST", "/valet/mcp")]
+
+
+async def test_the_access_log_knows_whose_call_it_was_also_when_jupyter_was_not_asked_again(
+    world: World, client: Client
+) -> None:
+    for _ in range(3):
+        await client.ask(client.post())
+    await client.ask(client.post(token="jva_x"))
+    await until(lambda: len(world.users) == 4)
+    first, *others, stranger = world.users
+    assert first.username
+    assert others == [first, first]
+    assert stranger is None
+
+
+async def test_a_server_that_is_used_from_outside_is_in_use(world: World, client: Client) -> None:
+    """`shutdown_no_activity_timeout`, and the cullers of JupyterHub."""
+    times = world.settings["last_activity_times"]
+    await client.ask(client.post(b"", "Sec-Fetch-Site: cross-site"))
+    assert times == {}, "a page of another origin keeps no server alive"
+
+    async def refuse(_: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nnone")
+
+    world.script = refuse
+    await client.ask(client.post(token="jva_x"))
+    assert times == {}, "nor does who may do nothing"
+    world.script = None
+    before = datetime.now(UTC)
+    await client.ask(client.post())
+    assert before < times["jupyter_valet"] < datetime.now(UTC)
+
+
+async def test_a_token_in_the_url_is_refused_and_no_part_of_the_access_log(
+    world: World, client: Client
+) -> None:
+    """RS-11; Jupyter knows only some names of what it must not write."""
+    for query in ("capability=jvk_secret", "%74oken=secret", "access_token=secret"):
+        head = client.post().replace(b"/valet/mcp ", f"/valet/mcp?{query} ".encode())
+        assert (await client.ask(head))[0] == 400
+    await until(lambda: len(world.logged) == 3)
+    assert set(world.logged) == {(400, "POST", "/valet/mcp")}
+
+
+@pytest.mark.parametrize("token", ["", "jva_x", TOKEN])
+async def test_a_request_leaves_nothing_in_memory(
+    world: World, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body has up to 4 MB, and whoever sends it need not be anybody."""
+    kept: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def follow(kind: Any) -> None:
+        made = kind.__init__
+
+        def make(self: Any, *given: Any, **named: Any) -> None:
+            kept.add(self)
+            made(self, *given, **named)
+
+        monkeypatch.setattr(kind, "__init__", make)
+
+    follow(passage.Passage)
+    follow(McpHandler)
+    gc.disable()  # nothing waits for Python to look for circles
+    try:
+        for _ in range(5):
+            async with world.client() as client:
+                await client.ask(client.post(b"x" * 100_000, token=token))
+                client.writer.write(client.head("POST", "Content-Length: 1000", token=token))
+        await until(lambda: not kept)
+    finally:
+        gc.enable()
+
+
+async def test_a_request_that_jupyter_can_make_no_handler_for_is_answered(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("an instrumented class")
+
+    monkeypatch.setattr(McpHandler, "initialize", fail)
+    status, _, body = await client.ask(client.post())
+    assert (status, code(body)) == (500, "internal")
 
 
 async def test_a_token_that_jupyter_does_not_know_is_the_broker_s_to_judge(

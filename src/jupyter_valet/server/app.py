@@ -196,7 +196,6 @@ class ValetExtension(ExtensionApp):
         if self.active:
             door = Door(server.web_app, server.base_url, self.name)
             server.web_app.add_handlers(".*$", door.rules())  # type: ignore[no-untyped-call]
-            server.web_app.default_router.rules.insert(0, door.first())
         if self.locked_settings:
             from .locked_settings import LockedSettings
 

@@ -38,10 +38,6 @@ class Door(Router):
         self._extension = extension
         self._pages: list[tuple[re.Pattern[str], type[JupyterHandler]]] = []
 
-    def first(self) -> Rule:
-        """Return the rule for MCP calls, which come often: each rule before it costs them time."""
-        return Rule(PathMatches(re.escape(self._base_url + PAGE_MCP) + "$"), self)
-
     def rules(self) -> list[Rule]:
         """Return the rules that lead here."""
         base = re.escape(self._base_url)

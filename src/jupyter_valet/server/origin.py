@@ -35,11 +35,13 @@ def parse(text: str) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Whether a `Host` header names this machine, so that browsers trust plain http to it."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        name = urlsplit(f"//{host}").hostname or ""
+        return (
+            name == "localhost"
+            or name.endswith(".localhost")
+            or ipaddress.ip_address(name).is_loopback
+        )
     except ValueError:
         return False
 

@@ -109,8 +109,8 @@ _KINDS = [
         "client_document_unreachable",
         502,
         "The program describes itself at {host}, which this server cannot reach.",
-        "Give it an API key (`jupyter valet token create`), or set "
-        "`c.ValetExtension.client_documents = False` and sign in there once more.",
+        "Nothing was allowed. On a server without internet, set "
+        "`c.ValetExtension.client_documents = False`: then programs register themselves.",
     ),
     ErrorKind(
         "too_many_programs",

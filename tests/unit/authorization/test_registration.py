@@ -329,6 +329,18 @@ async def test_a_document_out_of_reach_is_none_of_the_program_s_faults(world: Wo
     assert "at agent.invalid, which this server cannot reach" in str(refused.value)
 
 
+async def test_a_compressed_document_is_not_read(world: World) -> None:
+    """10 KB of it may hold megabytes (`egress/vetted.py`)."""
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.DecodingError("an encoding that was not asked for")
+
+    serve(world, answer)
+    with pytest.raises(ValetError, match="compressed") as refused:
+        await world.open(CLIENT_ID)
+    assert refused.value.code == "client_document_refused"
+
+
 async def test_where_none_is_fetched_a_program_with_a_document_is_unknown(world: World) -> None:
     seen = serve(world, lambda _: document())
     world.use(Documents(world.registry, fetches=False, clock=world.time))

@@ -10,7 +10,7 @@ import pytest
 from jupyter_server.log import log_request
 from prometheus_client import REGISTRY
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 
 from jupyter_valet.server.mcp import access_log
 from jupyter_valet.server.mcp.access_log import AccessLog, is_heard
@@ -118,6 +118,18 @@ def test_a_log_function_of_somebody_s_own_gets_all(log: logging.Logger) -> None:
     assert got == [200, 500]
 
 
+def test_an_application_of_somebody_s_own_gets_all(log: logging.Logger) -> None:
+    """Tornado names `Application.log_request` as what to override."""
+    got = []
+
+    class Own(Application):
+        def log_request(self, handler: RequestHandler) -> None:
+            got.append(handler.get_status())
+
+    AccessLog(Own(log_function=partial(log_request))).note(answered(Own(), 200))
+    assert got == [200]
+
+
 def test_a_handler_further_up_is_heard(log: logging.Logger) -> None:
     log.addHandler(Lines(logging.WARNING))
     assert not is_heard(log, logging.DEBUG)
@@ -127,7 +139,10 @@ def test_a_handler_further_up_is_heard(log: logging.Logger) -> None:
     log.addHandler(Lines(logging.DEBUG))
     assert is_heard(below, logging.DEBUG)
     assert is_heard(logging.LoggerAdapter(below), logging.DEBUG)
+    assert is_heard(logging.LoggerAdapter(logging.LoggerAdapter(below)), logging.DEBUG)
+    assert is_heard(object(), logging.DEBUG), "nobody knows who hears it"
     below.propagate = False
+    assert not is_heard(logging.LoggerAdapter(logging.LoggerAdapter(below)), logging.DEBUG)
     assert not is_heard(below, logging.DEBUG)
     reticent = logging.Logger("reticent", logging.INFO)
     reticent.addHandler(Lines(logging.DEBUG))

@@ -38,6 +38,8 @@ def test_the_header_is_read_as_rfc_6750_has_it() -> None:
     found = shown(request("/x", ("Authorization", "bearer  jva_1")))
     assert (found.scheme, found.token, found.is_bearer) == ("bearer", "jva_1", True)
     assert not shown(request()).token
+    spaced = shown(request("/x", ("Authorization", "Bearer  jva_1\xa0")))
+    assert spaced.token == "jva_1\xa0", "it is another token, as it is to Jupyter"
     assert not shown(request("/x", ("Authorization", "Basic eDp5"))).is_bearer
 
 

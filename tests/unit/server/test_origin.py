@@ -50,6 +50,9 @@ def test_an_origin_has_one_spelling(text: str, origin: str | None) -> None:
         ("localhost.evil.example", False),
         ("hub.example", False),
         ("", False),
+        ("[::1", False),
+        ("a[b", False),
+        ("[zz]:1", False),
     ],
 )
 def test_what_is_loopback(host: str, loopback: bool) -> None:

@@ -24,6 +24,8 @@ async def fetched(url: str) -> bytes:
             answer = await http.get(url)
     except httpx2.TransportError:
         raise ValetError("bad_document", what="its address does not answer") from None
+    except httpx2.DecodingError:
+        raise ValetError("bad_document", what="its address answers with it compressed") from None
     if answer.status_code != httpx2.codes.OK:
         what = f"its address answers with status {answer.status_code}"
         raise ValetError("bad_document", what=what)

@@ -75,6 +75,8 @@ class Documents:
                 answer = await http.get(client_id, headers={"Accept": "application/json"})
         except httpx2.TransportError:
             raise _unreachable(client_id) from None
+        except httpx2.DecodingError:
+            raise _refused("its address answers with it compressed") from None
         except ValetError as error:
             if error.code == "provider_unreachable":  # its host has no address here
                 raise _unreachable(client_id) from None

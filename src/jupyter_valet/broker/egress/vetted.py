@@ -34,7 +34,8 @@ def vetted_client(
 
     `timeout` (seconds) is for the whole request with its answer, `limit` (bytes) for the answer's
     body, `tls` replaces the system's trust. Requests raise `httpx2.TransportError` when the network
-    fails, `AddressRefused`, and `ValetError("response_too_large")`.
+    fails, `httpx2.DecodingError` for a compressed answer, `AddressRefused`, and
+    `ValetError("response_too_large")`.
     """
     _silence()
     return httpx2.AsyncClient(

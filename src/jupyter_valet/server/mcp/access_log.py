@@ -34,10 +34,19 @@ class AccessLog:
     def note(self, answer: Answer) -> None:
         """Write the answer to a request into the log, and count it."""
         function: Any = self._application.settings.get("log_function")
-        is_jupyters = isinstance(function, partial) and function.func is log_request
+        is_jupyters = (
+            type(self._application).log_request is Application.log_request
+            and isinstance(function, partial)
+            and function.func is log_request
+        )
+        # No query means anything here, and what somebody took for a place for a token is no line.
+        answer.request.uri = answer.request.path
         if not is_jupyters or answer.status >= 300 or is_heard(jupyters_log(), logging.DEBUG):
-            answer.handler.set_status(answer.status)
-            self._application.log_request(answer.handler)
+            handler = answer.handler
+            handler.set_status(answer.status)
+            if answer.user is not None:
+                handler.take(answer.user)
+            self._application.log_request(handler)
         elif function.keywords.get("record_prometheus_metrics", True):
             labels = {
                 "method": answer.request.method,
@@ -47,9 +56,13 @@ class AccessLog:
             HTTP_REQUEST_DURATION_SECONDS.labels(**labels).observe(answer.request.request_time())
 
 
-def is_heard(log: logging.Logger | logging.LoggerAdapter[logging.Logger], level: int) -> bool:
+def is_heard(log: Any, level: int) -> bool:
     """Tell whether any handler of a log takes what is said at a level."""
-    logger = log.logger if isinstance(log, logging.LoggerAdapter) else log
+    logger = log
+    while isinstance(logger, logging.LoggerAdapter):
+        logger = logger.logger
+    if not isinstance(logger, logging.Logger):
+        return True  # nobody knows
     if not logger.isEnabledFor(level):
         return False
     above: logging.Logger | None = logger

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from http.client import responses
 from typing import Any, cast
 
+from jupyter_server.auth.identity import User
+from jupyter_server.base.handlers import log as jupyters_log
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, ResponseStartLine, format_timestamp
 
 from ...wire.errors import ValetError
@@ -31,6 +32,8 @@ class Answer:
     def __init__(self, request: HTTPServerRequest, as_jupyter: Callable[[], McpHandler]) -> None:
         self.request = request
         self.status = 200
+        self.user: User | None = None
+        """Whose request it is, where the handler was not needed to find that out."""
         self._as_jupyter = as_jupyter
         self._connection = cast("Any", request.connection)
         self._begun = False
@@ -41,9 +44,9 @@ class Answer:
         return self._as_jupyter()
 
     @property
-    def log(self) -> logging.Logger:
-        """Jupyter's log."""
-        return self.handler.log
+    def log(self) -> Any:
+        """Jupyter's log; the handler's is the same, where one can be made."""
+        return jupyters_log()
 
     async def copy(self, line: Line) -> None:
         """Answer as the broker does: a stream as it comes, all else in as few pieces as it takes.

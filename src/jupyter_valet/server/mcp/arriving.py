@@ -80,7 +80,7 @@ def shown(request: HTTPServerRequest) -> Shown:
     if not headers:
         return Shown()
     scheme, _, token = headers[0].partition(" ")
-    return Shown(scheme.lower(), token.strip())
+    return Shown(scheme.lower(), token.strip(" \t"))
 
 
 def announced(headers: Mapping[str, str]) -> int:

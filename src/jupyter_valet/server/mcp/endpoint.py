@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tornado.httputil import HTTPServerRequest
@@ -20,6 +22,9 @@ from .passage import Passage
 if TYPE_CHECKING:
     from ..services import Services
 
+
+ACTIVITY = "jupyter_valet"
+"""Under which name Jupyter is told that the server is in use."""
 
 _HOSTS = 64
 """How many names of this server are remembered: a client may make up any loopback address."""
@@ -54,11 +59,21 @@ class Endpoint:
         try:
             headers = request.headers.get_all()
             await line.ask(forwarding.request(str(request.method), headers, body, arrival))
+            self._active(line.status)
             await answer.copy(line)
+            self._active(line.status)
         except Lost:
             raise ValetError("broker_unreachable") from None
         finally:
             forwarding.give(line)
+
+    def _active(self, status: int) -> None:
+        """Keep a server from ending for want of use that nobody but a program outside uses.
+
+        At the beginning and the end of what somebody may do: an open stream is no use by itself.
+        """
+        if status < HTTPStatus.BAD_REQUEST:
+            self._application.settings["last_activity_times"][ACTIVITY] = datetime.now(UTC)
 
     async def _arrival(self, request: HTTPServerRequest, answer: Answer) -> Arrival:
         """Return what the broker is told of this request."""
@@ -78,10 +93,11 @@ class Endpoint:
     async def _principal(self, told: Shown, answer: Answer) -> str:
         """Return whom Jupyter knows by the token; empty: nobody. Raises `ValetError`."""
         if self._known.is_owners(told.token):
+            answer.user = self._known.user
             return OWNER
         principal = await answer.handler.principal()
         if principal == OWNER:
-            self._known.learn(told.token)
+            self._known.learn(told.token, answer.handler.current_user)
         return principal
 
     def _shown(self, request: HTTPServerRequest, answer: Answer) -> Shown:

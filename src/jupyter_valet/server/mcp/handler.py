@@ -10,9 +10,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_server.auth.identity import User
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado.httputil import HTTPHeaders
+from tornado.util import ObjectDict
 
 from ...wire.errors import ValetError
 from .. import identity
@@ -36,7 +38,12 @@ class McpHandler(JupyterHandler):
     def initialize(self, gone: Callable[[], None]) -> None:
         """Take nobody for anybody, whatever a cookie says; `gone` is told that the client went."""
         self._gone = gone
-        self.current_user = self._jupyter_current_user = None
+        self.ui = ObjectDict()  # nothing is rendered here, and what is in it keeps this in memory
+        self.take(None)
+
+    def take(self, user: User | None) -> None:
+        """Know whose request this is."""
+        self.current_user = self._jupyter_current_user = user
 
     def on_connection_close(self) -> None:
         """Pass on what Tornado tells this, instead of who answers."""
@@ -53,7 +60,7 @@ class McpHandler(JupyterHandler):
             return ""
         if user is None:  # JupyterHub knows whose token it is, and lets them use other servers
             raise ValetError("not_admitted")
-        self.current_user = self._jupyter_current_user = user
+        self.take(user)
         allowed = self.authorizer.is_authorized(self, user, "execute", RESOURCE)
         principal = identity.principal(self.identity_provider, user, os.environ)
         if not await ensure_async(allowed) or principal is None:

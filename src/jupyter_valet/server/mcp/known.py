@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_server.auth.authorizer import AllowAllAuthorizer
-from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 
 _STOCK = (IdentityProvider, PasswordIdentityProvider)
 
@@ -30,17 +30,19 @@ class Known:
         self._settings = settings
         """Tornado's, where Jupyter keeps its identity provider and its authorizer."""
         self._token = ""
+        self.user: User | None = None
+        """The owner, as Jupyter had them when it was asked."""
 
     def is_owners(self, shown: str) -> bool:
         """Tell whether Jupyter would say so if it were asked; False: it must be asked."""
         mine = self._servers()
         return bool(mine) and mine == self._token and _same(shown, mine)
 
-    def learn(self, shown: str) -> None:
+    def learn(self, shown: str, user: User | None) -> None:
         """Remember that Jupyter took this token for the owner's, if it did because of the token."""
         mine = self._servers()
         if mine and _same(shown, mine):
-            self._token = mine
+            self._token, self.user = mine, user
 
     def _servers(self) -> str:
         """Return the server's token; empty when it alone does not decide."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
@@ -45,7 +46,7 @@ class Passage(HTTPMessageDelegate):
         self._access_log = AccessLog(application)
         self._pass_on = pass_on
         self._connection = cast("Any", request.connection)
-        as_jupyter = partial(McpHandler, application, request, gone=self.on_connection_close)
+        as_jupyter = partial(McpHandler, application, request, gone=_weakly(self))
         self._answer = Answer(request, as_jupyter)
         self._body = bytearray()
         self._slow: asyncio.Handle | None = None
@@ -104,3 +105,14 @@ class Passage(HTTPMessageDelegate):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+
+
+def _weakly(passage: Passage) -> Callable[[], None]:
+    """Return what tells a passage that its client went, and does not keep its body in memory."""
+    found = weakref.ref(passage)
+
+    def gone() -> None:
+        if (still := found()) is not None:
+            still.on_connection_close()
+
+    return gone
