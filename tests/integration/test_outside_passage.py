@@ -103,6 +103,8 @@ async def test_a_server_that_is_used_from_outside_is_in_use(world: World, client
     await client.ask(client.post(token="jva_x"))
     assert times == {}, "nor does who may do nothing"
     world.script = None
+    await client.ask(client.head("GET"))
+    assert times == {}, "nor a program that waits for what it is told"
     before = datetime.now(UTC)
     await client.ask(client.post())
     assert before < times["jupyter_valet"] < datetime.now(UTC)

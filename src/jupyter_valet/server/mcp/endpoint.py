@@ -59,20 +59,21 @@ class Endpoint:
         try:
             headers = request.headers.get_all()
             await line.ask(forwarding.request(str(request.method), headers, body, arrival))
-            self._active(line.status)
+            self._active(request, line.status)
             await answer.copy(line)
-            self._active(line.status)
+            self._active(request, line.status)
         except Lost:
             raise ValetError("broker_unreachable") from None
         finally:
             forwarding.give(line)
 
-    def _active(self, status: int) -> None:
+    def _active(self, request: HTTPServerRequest, status: int) -> None:
         """Keep a server from ending for want of use that nobody but a program outside uses.
 
-        At the beginning and the end of what somebody may do: an open stream is no use by itself.
+        At the beginning and the end of what somebody says: an open stream is no use by itself, and
+        a program that has been left open comes back for one.
         """
-        if status < HTTPStatus.BAD_REQUEST:
+        if request.method == "POST" and status < HTTPStatus.BAD_REQUEST:
             self._application.settings["last_activity_times"][ACTIVITY] = datetime.now(UTC)
 
     async def _arrival(self, request: HTTPServerRequest, answer: Answer) -> Arrival:
